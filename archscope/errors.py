@@ -1,0 +1,35 @@
+"""The errors that a person can make: each message is one line that says what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ArchscopeError(Exception):
+    """A request that cannot be answered; the message is one line for the person who made it."""
+
+
+class UnknownName(ArchscopeError):
+    """A name that is not known; the message offers the nearest ones."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], see: str = "archscope list"):
+        near = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else f"`{see}` shows them all."
+        super().__init__(f"unknown {what} '{name}'; {hint}")
+
+
+class UnknownOption(ArchscopeError):
+    """An option that the architecture's builder does not take."""
+
+    def __init__(self, name: str, option: str, accepted: Iterable[str]):
+        options = ", ".join(sorted(accepted)) or "none"
+        super().__init__(f"{name} has no option '{option}'; it takes: {options}.")
+
+
+class InvalidInput(ArchscopeError):
+    """Inputs that cannot be read or that the model does not accept."""
+
+
+class TraceFailed(ArchscopeError):
+    """The model raised while it ran on shapes."""

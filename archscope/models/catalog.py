@@ -1,0 +1,89 @@
+"""The names of the zoo, read from the families' files without importing torch."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archscope.errors import UnknownName, UnknownOption
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One name of the zoo.
+
+    ``input`` is the shape of one sample, without the batch. An entry of it may be the name of an
+    option ("seq_len"), whose value is then taken from the options or from the builder's defaults.
+    """
+
+    name: str
+    family: str
+    year: int
+    paper: str
+    input: tuple[int | str, ...]
+    build: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    input_options: Mapping[str, int] = field(default_factory=dict)
+    summary: str = ""
+    module: str = ""
+
+
+@cache
+def architectures() -> Mapping[str, Architecture]:
+    """Every architecture of the zoo by name, in the order of the families' files and papers."""
+    found: dict[str, Architecture] = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        for name, entry in _declared_in(path).items():
+            module = f"archscope.models.{path.stem}"
+            shape = tuple(entry.pop("input"))
+            found[name] = Architecture(name=name, input=shape, module=module, **entry)
+    return dict(sorted(found.items(), key=lambda item: (item[1].year, item[1].family)))
+
+
+def find(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        UnknownName: no such architecture; the message offers the nearest names.
+    """
+    try:
+        return architectures()[name]
+    except KeyError:
+        raise UnknownName("architecture", name, architectures()) from None
+
+
+def build(name: str, **options: Any) -> nn.Module:
+    """Build an architecture of the zoo on torch's current default device.
+
+    Raises:
+        UnknownName: no such architecture.
+        UnknownOption: the architecture has no such option.
+    """
+    architecture = find(name)
+    builder = getattr(importlib.import_module(architecture.module), architecture.build)
+    accepted = inspect.signature(builder).parameters
+    for option in options:
+        if option not in accepted:
+            raise UnknownOption(name, option, accepted)
+    return builder(**{**architecture.options, **options})
+
+
+def _declared_in(path: Path) -> dict[str, dict[str, Any]]:
+    source = path.read_text(encoding="utf-8")
+    if "ARCHITECTURES" not in source:
+        return {}
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign):
+            targets = [t.id for t in statement.targets if isinstance(t, ast.Name)]
+            if "ARCHITECTURES" in targets:
+                return ast.literal_eval(statement.value)
+    return {}

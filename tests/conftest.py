@@ -1,0 +1,27 @@
+"""The registry's torchvision finds no compiled ops beside a CPU-only torch.
+
+Its import registers fake kernels for two of them and fails when their schemas are missing, so we
+declare those schemas first. Nothing here calls them.
+"""
+
+import importlib.util
+
+import torch
+
+_SCHEMAS = {
+    "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+}
+
+
+def _declare_missing_torchvision_schemas() -> None:
+    if importlib.util.find_spec("torchvision") is None:
+        return
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name, schema in _SCHEMAS.items():
+        library.define(name + schema)
+    _kept_alive.append(library)
+
+
+_kept_alive: list[torch.library.Library] = []
+_declare_missing_torchvision_schemas()
