@@ -1,0 +1,47 @@
+"""archscope: what a PyTorch architecture costs, from one run on shapes alone.
+
+>>> import archscope
+>>> report = archscope.analyze("resnet50")
+>>> report.totals["macs"]
+4089184256
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from archscope._version import __version__
+from archscope.errors import ArchscopeError
+
+if TYPE_CHECKING:
+    from archscope import analyzers
+    from archscope.analysis import analyze
+    from archscope.report import Report
+    from archscope.trace import Trace, trace
+
+# Public names and where they live. They are looked up when first used, so that importing the
+# package does not import torch.
+_PUBLIC = {
+    "Report": "archscope.report",
+    "Trace": "archscope.trace",
+    "analyze": "archscope.analysis",
+    "analyzers": "archscope.analyzers",
+    "trace": "archscope.trace",
+}
+
+__all__ = ["ArchscopeError", "Report", "Trace", "__version__", "analyze", "analyzers", "trace"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'archscope' has no attribute '{name}'")
+    module = importlib.import_module(_PUBLIC[name])
+    value = module if _PUBLIC[name] == f"archscope.{name}" and name == "analyzers" else None
+    value = value if value is not None else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,78 @@
+"""Scaled dot-product attention, in closed form, whichever kernel runs.
+
+Letters: B batch x query heads, L queries, S keys, E and V head sizes. The scores are LSE, the
+weighted sum LSV multiply-adds. A causal mask does not lower the count: which part of the square a
+kernel skips is the kernel's affair, and the same network has one number. The backward has four
+products (dV = P^T dO, dP = dO V^T, dQ = dS K, dK = dS^T Q), twice the forward; the scores that
+a fused kernel computes again to save memory are not counted either.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archscope.trace.costs.registry import Cost, cost_of, elements_of, product
+
+SOFTMAX_FLOPS = 5  # largest, subtract, exponential, sum, divide; each once per element
+
+
+def attention_cost(query: Any, key: Any, value: Any, batch: int, masked: bool) -> Cost:
+    """BLS (E + V) multiply-adds, and per score scaling, softmax and any mask."""
+    scores = batch * query.shape[-2] * key.shape[-2]
+    per_score = 1 + SOFTMAX_FLOPS + int(masked)
+    return product(scores * (query.shape[-1] + value.shape[-1]), query.dtype, scores * per_score)
+
+
+def attention_backward_cost(query: Any, key: Any, value: Any, batch: int, masked: bool) -> Cost:
+    """Four products, and per score the softmax's backward and the scaling."""
+    scores = batch * query.shape[-2] * key.shape[-2]
+    macs = 2 * scores * (query.shape[-1] + value.shape[-1])
+    return product(macs, query.dtype, scores * (SOFTMAX_BACKWARD_FLOPS + 1))
+
+
+SOFTMAX_BACKWARD_FLOPS = 4  # dS = P (dP - sum(P dP)): multiply, add, subtract, multiply
+
+
+def _heads(tensor: Any) -> int:
+    return elements_of(tensor) // max(tensor.shape[-2] * tensor.shape[-1], 1)
+
+
+@cost_of(
+    "scaled_dot_product_attention",
+    "_scaled_dot_product_flash_attention",
+    "_scaled_dot_product_flash_attention_for_cpu",
+    "_scaled_dot_product_efficient_attention",
+    "_scaled_dot_product_cudnn_attention",
+    "_scaled_dot_product_fused_attention_overrideable",
+    "flex_attention",
+)
+def attention(query: Any, key: Any, value: Any, *rest: Any, out: Any, **options: Any) -> Cost:
+    """The forward of every kernel: (B, H, L, E), (B, H, S, E), (B, H, S, V)."""
+    mask = options.get("attn_mask", options.get("attn_bias"))
+    masked = bool(options.get("is_causal", False)) or mask is not None
+    masked = masked or any(hasattr(value, "shape") or value is True for value in rest)
+    return attention_cost(query, key, value, _heads(query), masked)
+
+
+@cost_of(
+    "_scaled_dot_product_flash_attention_backward",
+    "_scaled_dot_product_flash_attention_for_cpu_backward",
+    "_scaled_dot_product_efficient_attention_backward",
+    "_scaled_dot_product_cudnn_attention_backward",
+    "_scaled_dot_product_fused_attention_overrideable_backward",
+    "flex_attention_backward",
+)
+def attention_backward(
+    grad: Any, query: Any, key: Any, value: Any, *_: Any, out: Any, **__: Any
+) -> Cost:
+    """The backward of every kernel."""
+    return attention_backward_cost(query, key, value, _heads(query), masked=False)
+
+
+@cost_of("_flash_attention_forward", "_efficient_attention_forward", "_cudnn_attention_forward")
+def packed_layout(query: Any, key: Any, value: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """The kernels below the public function, laid out (B, L, H, E)."""
+    batch = elements_of(query) // max(query.shape[-3] * query.shape[-1], 1)
+    scores = batch * query.shape[-3] * key.shape[-3]
+    macs = scores * (query.shape[-1] + value.shape[-1])
+    return product(macs, query.dtype, scores * (1 + SOFTMAX_FLOPS))

@@ -1,0 +1,440 @@
+"""Operators that torch takes apart differently by device and mode, recorded whole.
+
+On the meta device attention becomes matrix products, and a recurrent layer thirty operators a
+step; on the CPU and on a GPU each is a kernel. Here each is one operator with a closed form.
+The kernels are registered for the length of a run where autograd would dispatch, so they hold for
+every way of calling: from Python, from C++, with and without gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archscope.trace import torch_private
+from archscope.trace.costs import Cost
+from archscope.trace.costs.attention import attention_backward_cost, attention_cost
+from archscope.trace.costs.recurrent import GATES, cell_cost, layer_backward_cost, layer_cost
+from archscope.trace.recorder import Recorder
+from archscope.trace.records import Recurrence, elements
+from archscope.trace.remembered import META
+
+_running: list[Recorder] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """An operator in closed form: what it costs and which tensors it makes."""
+
+    name: str
+    cost: Cost
+    backward_cost: Cost
+    outputs: Callable[[], tuple[Tensor, ...]]
+    reserve: Callable[[], tuple[Tensor, ...]]  # what the kernel keeps for its backward
+    compute: Callable[..., Any]  # the operator itself, for a run on data
+    weight_layer: bool = False
+    recurrence: Recurrence | None = None
+
+
+class _ClosedForm(torch.autograd.Function):
+    """One recorded operator forward, one backward; nothing inside is recorded."""
+
+    @staticmethod
+    def forward(ctx: Any, closed: _Closed, *tensors: Tensor) -> Any:
+        recorder = _running[-1]
+        ctx.closed = closed
+        needs_backward = any(ctx.needs_input_grad)
+        with recorder.silence():
+            if recorder.on_data:
+                outputs = _compute_on_data(ctx, closed, tensors, needs_backward)
+                kept: tuple[Tensor, ...] = ()
+            else:
+                outputs = closed.outputs()
+                kept = closed.reserve() if needs_backward else ()
+        recorder.record(
+            closed.name,
+            tensors,
+            (*outputs, *kept),
+            closed.cost,
+            weight_layer=closed.weight_layer,
+            recurrence=closed.recurrence,
+        )
+        ctx.save_for_backward(*tensors, *outputs, *kept)
+        ctx.given = len(tensors)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        recorder = _running[-1]
+        saved = ctx.saved_tensors
+        tensors = saved[: ctx.given]
+        wanted = ctx.needs_input_grad[1:]
+        with recorder.silence():
+            if recorder.on_data:
+                gradients = _gradients_on_data(ctx, grads, wanted)
+            else:
+                gradients = [
+                    torch.empty_like(tensor) if want else None
+                    for tensor, want in zip(tensors, wanted, strict=True)
+                ]
+        recorder.record(
+            f"{ctx.closed.name}_backward",
+            [*(grad for grad in grads if grad is not None), *saved],
+            [gradient for gradient in gradients if gradient is not None],
+            ctx.closed.backward_cost,
+        )
+        return None, *gradients
+
+
+def _compute_on_data(
+    ctx: Any, closed: _Closed, tensors: Sequence[Tensor], needs_backward: bool
+) -> tuple[Tensor, ...]:
+    with torch.set_grad_enabled(needs_backward):
+        inner = [
+            tensor.detach().requires_grad_(tensor.requires_grad and needs_backward)
+            for tensor in tensors
+        ]
+        outputs = closed.compute(*inner)
+    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    ctx.inner = (inner, outputs)
+    return tuple(output.detach() for output in outputs)
+
+
+def _gradients_on_data(ctx: Any, grads: Sequence[Tensor | None], wanted: Sequence[bool]) -> list:
+    inner, outputs = ctx.inner
+    pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None]
+    targets = [tensor for tensor, want in zip(inner, wanted, strict=True) if want]
+    found = iter(
+        torch.autograd.grad(
+            [o for o, _ in pairs], targets, [g for _, g in pairs], allow_unused=True
+        )
+    )
+    return [next(found) if want else None for want in wanted]
+
+
+def _run(closed: _Closed, tensors: Sequence[Tensor]) -> Any:
+    recorder = _running[-1]
+    if not recorder.on_data:
+        tensors = [t if t.is_meta else _stand_in(recorder, t) for t in tensors]
+    return _ClosedForm.apply(closed, *tensors)
+
+
+def _stand_in(recorder: Recorder, tensor: Tensor) -> Tensor:
+    with recorder.silence():
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+
+
+# -- attention -------------------------------------------------------------------------------------
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(Q K^T scale) V as one operator. Shapes (..., L, E), (..., S, E), (..., S, V)."""
+    _check_attention(query, key, value)
+    lead = torch.broadcast_shapes(query.shape[:-2], *(() if enable_gqa else (key.shape[:-2],)))
+    heads = elements(tuple(lead))
+    masked = is_causal or attn_mask is not None
+    shape = (*lead, query.shape[-2], value.shape[-1])
+    tensors = [query, key, value] if attn_mask is None else [query, key, value, attn_mask]
+
+    def compute(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+        return torch.ops.aten.scaled_dot_product_attention.default.decompose(
+            query, key, value, mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+
+    def outputs() -> tuple[Tensor, ...]:
+        return (_like_kernels(query, shape),)
+
+    def reserve() -> tuple[Tensor, ...]:  # the logarithm of every row's sum, in float32
+        return (torch.empty((*lead, query.shape[-2]), dtype=torch.float32, device=META),)
+
+    closed = _Closed(
+        name="scaled_dot_product_attention",
+        cost=attention_cost(query, key, value, heads, masked),
+        backward_cost=attention_backward_cost(query, key, value, heads, masked),
+        outputs=outputs,
+        reserve=reserve,
+        compute=compute,
+    )
+    return _run(closed, tensors)
+
+
+def _check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
+    shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
+    if min(query.dim(), key.dim(), value.dim()) < 2:
+        raise RuntimeError(f"attention needs at least two dimensions, got {shapes}")
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(f"attention cannot multiply {shapes}")
+
+
+def _like_kernels(query: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The fused kernels lay their output out as (batch, length, heads, size)."""
+    if len(shape) != 4:
+        return torch.empty(shape, dtype=query.dtype, device=META)
+    batch, heads, length, size = shape
+    made = torch.empty((batch, length, heads, size), dtype=query.dtype, device=META)
+    return made.transpose(1, 2)
+
+
+# -- recurrent layers ------------------------------------------------------------------------------
+
+
+def _recurrent_layer(cell: str) -> Callable[..., Any]:
+    overload = getattr(torch.ops.aten, cell).input
+
+    def layer(
+        x: Tensor,
+        hx: Any,
+        params: Sequence[Tensor],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        batch_first: bool,
+    ) -> Any:
+        states = list(hx) if cell == "lstm" else [hx]
+        batch, steps = (x.shape[0], x.shape[1]) if batch_first else (x.shape[1], x.shape[0])
+        recurrence = _recurrence(cell, x, states, num_layers, bidirectional, steps, steps * batch)
+
+        def compute(x: Tensor, *rest: Tensor) -> Any:
+            state, weights = _regrouped(cell, rest)
+            return overload.decompose(
+                x, state, weights, has_biases, num_layers, 0.0, train, bidirectional, batch_first
+            )
+
+        leading = x.shape[:2]
+        return _layer(cell, x, states, params, has_biases, recurrence, leading, compute)
+
+    return layer
+
+
+def _recurrent_packed(cell: str) -> Callable[..., Any]:
+    overload = getattr(torch.ops.aten, cell).data
+
+    def layer(
+        data: Tensor,
+        batch_sizes: Tensor,
+        hx: Any,
+        params: Sequence[Tensor],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+    ) -> Any:
+        states = list(hx) if cell == "lstm" else [hx]
+        steps = batch_sizes.shape[0]
+        recurrence = _recurrence(
+            cell, data, states, num_layers, bidirectional, steps, data.shape[0]
+        )
+
+        def compute(data: Tensor, *rest: Tensor) -> Any:
+            state, weights = _regrouped(cell, rest)
+            return overload.decompose(
+                data, batch_sizes, state, weights, has_biases, num_layers, 0.0, train, bidirectional
+            )
+
+        leading = data.shape[:1]
+        return _layer(cell, data, states, params, has_biases, recurrence, leading, compute)
+
+    return layer
+
+
+def _recurrence(
+    cell: str,
+    x: Tensor,
+    states: list[Tensor],
+    layers: int,
+    bidirectional: bool,
+    steps: int,
+    products: int,
+) -> Recurrence:
+    return Recurrence(
+        cell=cell,
+        steps=steps,
+        layers=layers,
+        directions=2 if bidirectional else 1,
+        input_size=x.shape[-1],
+        hidden_size=states[-1].shape[-1],
+        products=products,
+    )
+
+
+def _layer(
+    cell: str,
+    x: Tensor,
+    states: list[Tensor],
+    params: Sequence[Tensor],
+    has_biases: bool,
+    recurrence: Recurrence,
+    leading: Sequence[int],
+    compute: Callable[..., Any],
+) -> Any:
+    state_size = states[0].shape[-1]
+    projected = state_size if state_size != recurrence.hidden_size else None
+    cost = layer_cost(recurrence, state=projected, biases=2 if has_biases else 0)
+
+    def outputs() -> tuple[Tensor, ...]:
+        y = torch.empty((*leading, state_size * recurrence.directions), dtype=x.dtype, device=META)
+        return (y, *(torch.empty(s.shape, dtype=s.dtype, device=META) for s in states))
+
+    def reserve() -> tuple[Tensor, ...]:
+        return (torch.empty(_kept_by_layer(recurrence, state_size), dtype=x.dtype, device=META),)
+
+    closed = _Closed(
+        name=cell,
+        cost=cost,
+        backward_cost=layer_backward_cost(recurrence, cost),
+        outputs=outputs,
+        reserve=reserve,
+        compute=compute,
+        weight_layer=True,
+        recurrence=recurrence,
+    )
+    return _run(closed, [x, *states, *params])
+
+
+def _kept_by_layer(shape: Recurrence, state_size: int) -> int:
+    """Elements that backpropagation through time needs beside input and output.
+
+    Of every step: the gates, the cell state of an LSTM, and below the last layer the hidden state
+    that was the next layer's input.
+    """
+    per_unit = GATES[shape.cell] + (1 if shape.cell == "lstm" else 0)
+    every_layer = shape.layers * shape.hidden_size * per_unit
+    between_layers = (shape.layers - 1) * state_size
+    return shape.directions * shape.products * (every_layer + between_layers)
+
+
+def _regrouped(cell: str, rest: Sequence[Tensor]) -> tuple[Any, list[Tensor]]:
+    if cell == "lstm":
+        return list(rest[:2]), list(rest[2:])
+    return rest[0], list(rest[1:])
+
+
+def _recurrent_cell(cell: str) -> Callable[..., Any]:
+    overload = getattr(torch.ops.aten, f"{cell}_cell").default
+
+    def step(
+        x: Tensor,
+        hx: Any,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        b_ih: Tensor | None = None,
+        b_hh: Tensor | None = None,
+    ) -> Any:
+        states = list(hx) if cell == "lstm" else [hx]
+        weights = [w for w in (w_ih, w_hh, b_ih, b_hh) if w is not None]
+        if x.shape[-1] != w_ih.shape[1]:
+            raise RuntimeError(f"a cell for inputs of {w_ih.shape[1]} got {x.shape[-1]}")
+        batch = elements(tuple(x.shape[:-1]))
+        recurrence = _recurrence(cell, x, states, 1, False, 1, batch)
+        one = cell_cost(
+            cell,
+            x.shape[-1],
+            recurrence.hidden_size,
+            biases=(b_ih is not None) + (b_hh is not None),
+        )
+        cost = Cost(batch * one.macs, batch * one.flops)
+
+        def compute(x: Tensor, *rest: Tensor) -> Any:
+            state, given = _regrouped(cell, rest)
+            return overload.decompose(x, state, *given)
+
+        def outputs() -> tuple[Tensor, ...]:
+            return tuple(torch.empty(s.shape, dtype=s.dtype, device=META) for s in states)
+
+        def reserve() -> tuple[Tensor, ...]:
+            count = batch * recurrence.hidden_size * GATES[cell]
+            return (torch.empty(count, dtype=x.dtype, device=META),)
+
+        closed = _Closed(
+            name=f"{cell}_cell",
+            cost=cost,
+            backward_cost=layer_backward_cost(recurrence, cost),
+            outputs=outputs,
+            reserve=reserve,
+            compute=compute,
+            weight_layer=True,
+            recurrence=recurrence,
+        )
+        return _run(closed, [x, *states, *weights])
+
+    return step
+
+
+# -- registration ----------------------------------------------------------------------------------
+
+
+def _kernels() -> dict[str, Callable[..., Any]]:
+    kernels: dict[str, Callable[..., Any]] = {"scaled_dot_product_attention": _attention}
+    for cell in GATES:
+        kernels[f"{cell}.input"] = _recurrent_layer(cell)
+        kernels[f"{cell}.data"] = _recurrent_packed(cell)
+        kernels[f"{cell}_cell"] = _recurrent_cell(cell)
+    return kernels
+
+
+_KERNELS = _kernels()
+
+
+def kernel_for(func: torch._ops.OpOverload) -> Callable[..., Any] | None:
+    """The closed form of an operator that reaches the recorder whole, in inference mode."""
+    name = func._schema.name.removeprefix("aten::")
+    overload = func._overloadname
+    return _KERNELS.get(name if overload == "default" else f"{name}.{overload}")
+
+
+@contextmanager
+def closed_forms(recorder: Recorder) -> Iterator[None]:
+    """For the length of a run, attention and recurrent operators go to their closed forms."""
+    library = torch.library.Library("aten", "IMPL")
+    key = "AutogradCPU" if recorder.on_data else "AutogradMeta"
+    _running.append(recorder)
+    try:
+        for name, kernel in _KERNELS.items():
+            library.impl(name, kernel, key)
+        yield
+    finally:
+        _running.pop()
+        torch_private.destroy(library)
+
+
+def higher_order_kernel(func: Any) -> Callable[..., Any]:
+    """How to run a higher-order operator such as flex_attention under the recorder."""
+    if func.name() == "flex_attention":
+        return _flex_attention
+    return _opened
+
+
+def _flex_attention(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+    query, key, value = args[:3]
+    heads = elements(tuple(query.shape[:-2]))
+    with recorder.silence():
+        out = torch.empty((*query.shape[:-1], value.shape[-1]), dtype=query.dtype, device=META)
+        logsumexp = torch.empty(query.shape[:-1], dtype=torch.float32, device=META)
+        largest = torch.empty(query.shape[:-1], dtype=torch.float32, device=META)
+    made = (out, logsumexp, largest)
+    cost = attention_cost(query, key, value, heads, masked=True)
+    recorder.record("flex_attention", [query, key, value], made, cost)
+    return made
+
+
+def _opened(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+    with recorder:
+        return func(*args, **kwargs)

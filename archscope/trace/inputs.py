@@ -1,0 +1,152 @@
+"""What the model is called with: tensors, shapes, or nested tuples and dictionaries of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from archscope.errors import InvalidInput
+
+# Integer inputs up to this size keep their values: models compute positions and masks from them.
+LARGEST_KEPT = 1 << 22
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor that is wanted: its shape and dtype."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+
+
+def normalise(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword inputs, with every shape made a ``TensorSpec``.
+
+    ``inputs`` is a tuple or list of positional inputs, a single tensor or shape, or a dictionary
+    of keyword inputs. A tuple of integers is a shape, in float32.
+
+    Raises:
+        InvalidInput: a shape with a size that is not positive, or no inputs at all.
+    """
+    if inputs is None:
+        raise InvalidInput("a module needs inputs: inputs=(tensor, ...) or inputs=(1, 3, 224, 224)")
+    if isinstance(inputs, Mapping):
+        return (), {name: _specified(value) for name, value in inputs.items()}
+    if isinstance(inputs, Tensor | TensorSpec | PackedSequence) or _is_shape(inputs):
+        inputs = (inputs,)
+    if not isinstance(inputs, list | tuple):
+        raise InvalidInput(
+            f"inputs must be tensors or shapes, not {type(inputs).__name__}; "
+            "give inputs=(tensor, ...) or inputs=(1, 3, 224, 224)"
+        )
+    return tuple(map(_specified, inputs)), {}
+
+
+def _is_shape(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(isinstance(size, int) and not isinstance(size, bool) for size in value)
+    )
+
+
+def _specified(value: Any) -> Any:
+    if _is_shape(value):
+        if any(size < 0 for size in value):
+            shape = "x".join(map(str, value))
+            raise InvalidInput(f"a size in the shape {shape} is negative; sizes are 0 or more")
+        return TensorSpec(tuple(value))
+    if isinstance(value, PackedSequence):
+        return value
+    return _mapped(value, _specified)
+
+
+def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(function(item) for item in value))
+    if isinstance(value, list | tuple):
+        return type(value)(function(item) for item in value)
+    if isinstance(value, Mapping):
+        return {name: function(item) for name, item in value.items()}
+    return value
+
+
+def on_meta(value: Any) -> Any:
+    """The same inputs without data; small integer tensors keep theirs."""
+    if isinstance(value, PackedSequence):
+        data = _without_data(value.data)
+        return PackedSequence(data, value.batch_sizes, value.sorted_indices, value.unsorted_indices)
+    if isinstance(value, TensorSpec):
+        if _keeps_values(value.dtype, value.shape):
+            return _random(value)
+        return torch.empty(value.shape, dtype=value.dtype, device="meta")
+    if isinstance(value, Tensor):
+        if not value.is_meta and _keeps_values(value.dtype, value.shape):
+            return value.detach().to("cpu", copy=True)
+        return _without_data(value)
+    return _mapped(value, on_meta)
+
+
+def on_cpu(value: Any) -> Any:
+    """The same inputs with data: the given tensors' own, random for shapes."""
+    if isinstance(value, PackedSequence):
+        return value
+    if isinstance(value, TensorSpec):
+        return _random(value)
+    if isinstance(value, Tensor):
+        if value.is_meta:
+            return _random(TensorSpec(tuple(value.shape), value.dtype))
+        return value.detach().to("cpu", copy=True)
+    return _mapped(value, on_cpu)
+
+
+def tensors_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[tuple[str, Tensor]]:
+    """Every tensor among the inputs with a name: "0", "0.1", "input_ids"."""
+    found: list[tuple[str, Tensor]] = []
+    for position, value in enumerate(args):
+        _collect(str(position), value, found)
+    for name, value in kwargs.items():
+        _collect(name, value, found)
+    return found
+
+
+def _collect(name: str, value: Any, found: list[tuple[str, Tensor]]) -> None:
+    if isinstance(value, Tensor):
+        found.append((name, value))
+    elif isinstance(value, PackedSequence):
+        found.append((name, value.data))
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            _collect(f"{name}.{position}", item, found)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _collect(f"{name}.{key}", item, found)
+
+
+def _keeps_values(dtype: torch.dtype, shape: Any) -> bool:
+    count = 1
+    for size in shape:
+        count *= size
+    return not (dtype.is_floating_point or dtype.is_complex) and count <= LARGEST_KEPT
+
+
+def _without_data(tensor: Tensor) -> Tensor:
+    if tensor.layout is not torch.strided:
+        raise InvalidInput(
+            f"inputs of layout {tensor.layout} are not supported; give dense tensors"
+        )
+    made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    return made.requires_grad_(tensor.requires_grad and tensor.is_leaf)
+
+
+def _random(spec: TensorSpec) -> Tensor:
+    """Random values of that dtype: standard normal, or indices that any vocabulary has."""
+    generator = torch.Generator().manual_seed(0)
+    if spec.dtype.is_floating_point or spec.dtype.is_complex:
+        return torch.randn(spec.shape, dtype=spec.dtype, generator=generator)
+    return torch.randint(0, 2, spec.shape, generator=generator).to(spec.dtype)

@@ -1,0 +1,208 @@
+"""Run a module without leaving a mark on it.
+
+For the length of a run its parameters and buffers are replaced by stand-ins: tensors of the same
+shape on the meta device, or, for a run on data, tensors that share the weights and copy the
+buffers. Afterwards every module gets back what it held: parameters, buffers, attributes, hooks,
+train or eval; and the process its random state.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from archscope.trace import torch_private
+
+META = torch.device("meta")
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """The tensors that a run uses, by the names of the originals."""
+
+    parameters: dict[str, nn.Parameter]
+    buffers: dict[str, Tensor]
+    names: dict[int, tuple[str, ...]]  # id of a stand-in -> all its names
+
+
+@contextmanager
+def isolated(model: nn.Module, *, on_data: bool = False) -> Iterator[StandIns]:
+    """Lend a module to a run: stand-ins inside, everything as it was afterwards."""
+    modules = list(model.modules())
+    snapshots = [_snapshot(module) for module in modules]
+    random_state = _random_state()
+    stand_in = _StandInMaker(on_data)
+    try:
+        parameters: dict[str, nn.Parameter] = {}
+        buffers: dict[str, Tensor] = {}
+        for path, module in model.named_modules():
+            prefix = f"{path}." if path else ""
+            _replace(module._parameters, stand_in, parameters, prefix)
+            _replace(module._buffers, stand_in, buffers, prefix)
+            if isinstance(module, nn.RNNBase):
+                module._flat_weights = [stand_in.known(w) for w in module._flat_weights]
+        for module in modules:
+            _replace_attributes(module, stand_in)
+        names: dict[int, tuple[str, ...]] = {}
+        for name, tensor in [*parameters.items(), *buffers.items()]:
+            names[id(tensor)] = (*names.get(id(tensor), ()), name)
+        yield StandIns(parameters, buffers, names)
+    finally:
+        for module, snapshot in zip(modules, snapshots, strict=True):
+            _restore(module, snapshot)
+        _restore_random_state(random_state)
+
+
+class _StandInMaker:
+    """Makes one stand-in per tensor, sharing storages where the originals do."""
+
+    def __init__(self, on_data: bool):
+        self.on_data = on_data
+        self._made: dict[int, Tensor] = {}
+        self._storages: dict[int, Tensor] = {}
+        self._originals: list[Tensor] = []  # kept alive: identities must not be reused
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        made = self._made.get(id(tensor))
+        if made is None:
+            made = self._make(tensor)
+            self._made[id(tensor)] = made
+            self._originals.append(tensor)
+        return made
+
+    def known(self, tensor: Any) -> Any:
+        """The stand-in of a tensor that has one, else the thing itself."""
+        return self._made.get(id(tensor), tensor)
+
+    def _make(self, tensor: Tensor) -> Tensor:
+        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
+            data = torch.empty(0, dtype=tensor.dtype, device=self._device)
+            made = data.as_subclass(type(tensor))
+            return made.requires_grad_(tensor.requires_grad)
+        is_parameter = isinstance(tensor, nn.Parameter)
+        if not _is_plain(tensor):
+            return tensor  # a subclass with behaviour of its own, such as a quantised weight
+        data = self._with_data(tensor, is_parameter) if self.on_data else self._shape_of(tensor)
+        if is_parameter:
+            return nn.Parameter(data, requires_grad=tensor.requires_grad)
+        return data
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device("cpu") if self.on_data else META
+
+    def _with_data(self, tensor: Tensor, is_parameter: bool) -> Tensor:
+        if tensor.is_meta:
+            return _random_like(tensor)
+        data = tensor.detach().to("cpu")
+        return data if is_parameter else data.clone()
+
+    def _shape_of(self, tensor: Tensor) -> Tensor:
+        if tensor.layout is not torch.strided:
+            return torch.empty(tensor.shape, dtype=tensor.dtype, device=META)
+        key = torch_private.storage_key(tensor)
+        nbytes = tensor.untyped_storage().nbytes()
+        if key not in self._storages and nbytes == tensor.numel() * tensor.itemsize:
+            made = torch.empty_strided(
+                tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META
+            )
+            self._storages[key] = made
+            return made
+        if key not in self._storages:
+            self._storages[key] = torch.empty(nbytes, dtype=torch.uint8, device=META)
+        storage = self._storages[key].untyped_storage()
+        made = torch.empty(0, dtype=tensor.dtype, device=META)
+        return made.set_(storage, tensor.storage_offset(), tensor.shape, tensor.stride())
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    kind = type(tensor)
+    return (
+        kind in (Tensor, nn.Parameter, nn.Buffer)
+        or kind.__torch_dispatch__ is Tensor.__torch_dispatch__
+    )
+
+
+def _random_like(tensor: Tensor) -> Tensor:
+    """Plausible values for a tensor that has none: small noise, small indices."""
+    data = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+        return data.normal_(std=0.02)
+    return data.zero_()
+
+
+def _replace(
+    held: dict[str, Any], stand_in: _StandInMaker, replaced: dict[str, Any], prefix: str
+) -> None:
+    for name, tensor in held.items():
+        if tensor is not None:
+            held[name] = replaced[prefix + name] = stand_in(tensor)
+
+
+def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:
+    """Tensors that hang on a module without being registered."""
+    for name, value in module.__dict__.items():
+        if name in _TORCH_ATTRIBUTES:
+            continue
+        if isinstance(value, Tensor):
+            known = stand_in.known(value)
+            if known is value and isinstance(value, nn.Parameter | Tensor) and value.requires_grad:
+                known = stand_in(value) if value.is_leaf else value
+            module.__dict__[name] = known
+        elif type(value) in (list, tuple) and any(isinstance(item, Tensor) for item in value):
+            module.__dict__[name] = type(value)(stand_in.known(item) for item in value)
+
+
+_TORCH_ATTRIBUTES = frozenset(nn.Module().__dict__) - {"training"}
+
+_Snapshot = tuple[type, dict[str, Any], dict[str, Any]]
+
+
+def _snapshot(module: nn.Module) -> _Snapshot:
+    """A module's class, its attributes, and the contents of its containers."""
+    attributes = dict(module.__dict__)
+    containers = {
+        name: type(value)(value)
+        for name, value in attributes.items()
+        if isinstance(value, dict | list | set) and type(value).__module__ in _PLAIN_MODULES
+    }
+    return type(module), attributes, containers
+
+
+_PLAIN_MODULES = ("builtins", "collections")
+
+
+def _restore(module: nn.Module, snapshot: _Snapshot) -> None:
+    kind, attributes, containers = snapshot
+    if type(module) is not kind:  # a lazy module becomes an ordinary one when it runs
+        module.__class__ = kind
+    for name, contents in containers.items():
+        held = attributes[name]
+        held.clear()
+        if isinstance(held, list):
+            held.extend(contents)
+        else:
+            held.update(contents)
+    module.__dict__.clear()
+    module.__dict__.update(attributes)
+
+
+def _random_state() -> tuple[Tensor, Any, Any]:
+    numpy = sys.modules.get("numpy")
+    state = numpy.random.get_state() if numpy is not None else None
+    return torch.get_rng_state(), random.getstate(), state
+
+
+def _restore_random_state(state: tuple[Tensor, Any, Any]) -> None:
+    torch.set_rng_state(state[0])
+    random.setstate(state[1])
+    if state[2] is not None:
+        sys.modules["numpy"].random.set_state(state[2])

@@ -1,0 +1,165 @@
+"""Which module is running: every call of every module, noted as it is entered and left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from archscope.trace.records import ModuleCall, Phase, Shape
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    index: int
+    path: str
+    kind: str
+    number: int
+    parent: int
+    first_op: int
+    input_shapes: tuple[Shape, ...]
+    phase: Phase
+    detail: str
+    leaf: bool = True
+
+
+class CallStack:
+    """The modules that are running, outermost first, and the record of all calls."""
+
+    def __init__(self, root: nn.Module):
+        self.names = {id(module): _plain(path) for path, module in root.named_modules()}
+        self.calls: list[ModuleCall | None] = []
+        self._open: list[_OpenCall] = []
+        self._times: dict[str, int] = {}
+        self.failed_in: _OpenCall | None = None
+
+    def innermost(self) -> tuple[str, int]:
+        """Path and call index of the innermost running module; ("", -1) outside of all."""
+        if not self._open:
+            return "", -1
+        return self._open[-1].path, self._open[-1].index
+
+    def enter(
+        self,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        op: int,
+        phase: Phase,
+    ) -> None:
+        """A module is called; ``op`` is the number of operators so far."""
+        path = self.names.get(id(module))
+        if path is None:  # made during the run
+            path = self.names[id(module)] = f"{self.innermost()[0]}.{type(module).__name__}"
+        number = self._times[path] = self._times.get(path, 0) + 1
+        parent = self._open[-1].index if self._open else -1
+        if self._open:
+            self._open[-1].leaf = False
+        shapes = _shapes_in(args)
+        if kwargs:
+            shapes += _shapes_in(tuple(kwargs.values()))
+        detail = _detail(module) if number == 1 else ""
+        self._open.append(
+            _OpenCall(
+                len(self.calls),
+                path,
+                type(module).__name__,
+                number,
+                parent,
+                op,
+                shapes,
+                phase,
+                detail,
+            )
+        )
+        self.calls.append(None)
+
+    def leave(self, output: Any, op: int) -> None:
+        """The innermost module returned."""
+        call = self._open.pop()
+        self.calls[call.index] = ModuleCall(
+            index=call.index,
+            path=call.path,
+            kind=call.kind,
+            call=call.number,
+            depth=len(self._open),
+            parent=call.parent,
+            first_op=call.first_op,
+            end_op=op,
+            input_shapes=call.input_shapes,
+            output_shapes=_shapes_in((output,)),
+            leaf=call.leaf,
+            phase=call.phase,
+            detail=call.detail,
+        )
+
+    def fail(self) -> None:
+        """The innermost module raised. The first to do so is the one to name."""
+        call = self._open.pop()
+        if self.failed_in is None:
+            self.failed_in = call
+
+    def finished(self) -> tuple[ModuleCall, ...]:
+        """All calls in the order in which they began."""
+        return tuple(call for call in self.calls if call is not None)
+
+
+@contextmanager
+def module_calls(
+    stack: CallStack, op_count: Callable[[], int], phase: Callable[[], Phase]
+) -> Iterator[None]:
+    """Note every module call of this thread; ``nn.Module.__call__`` is put back afterwards.
+
+    Torch's global hooks would do but for keyword arguments, which they do not see.
+    """
+    original = nn.Module.__call__
+    thread = threading.get_ident()
+
+    def call(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            return original(module, *args, **kwargs)
+        stack.enter(module, args, kwargs, op_count(), phase())
+        try:
+            output = original(module, *args, **kwargs)
+        except BaseException:
+            stack.fail()
+            raise
+        stack.leave(output, op_count())
+        return output
+
+    nn.Module.__call__ = call  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.__call__ = original  # type: ignore[method-assign]
+
+
+def _plain(path: str) -> str:
+    """A compiled module's wrapper is no level of the architecture."""
+    return ".".join(part for part in path.split(".") if part != "_orig_mod")
+
+
+def _shapes_in(values: Any) -> tuple[Shape, ...]:
+    found: list[Shape] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(tuple(value.shape))
+        elif isinstance(value, list | tuple):
+            found.extend(_shapes_in(value))
+        elif isinstance(value, dict):
+            found.extend(_shapes_in(tuple(value.values())))
+    return tuple(found)
+
+
+def _detail(module: nn.Module) -> str:
+    """The module's settings, as torch prints them."""
+    if module._modules:
+        return ""
+    try:
+        return module.extra_repr()
+    except Exception:  # a user's own extra_repr must not stop the analysis
+        return ""

@@ -1,0 +1,204 @@
+"""What is known of each torch operator before it runs: its name, its kind, its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from archscope.trace.costs import FREE, Cost, formula_for
+from archscope.trace.costs.elementwise import (
+    CREATE,
+    MOVE,
+    POINTWISE,
+    POINTWISE_FLOPS,
+    REDUCTIONS,
+)
+from archscope.trace.costs.registry import Formula, elements_of
+from archscope.trace.records import Category
+
+# In-place operators that overwrite without reading what was there.
+_OVERWRITES = {"copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_", "random_"} | {
+    "exponential_",
+    "set_",
+    "resize_",
+    "cauchy_",
+    "geometric_",
+    "log_normal_",
+}
+
+# The second operand of these may be a learned weight: a product that makes a weight layer.
+WEIGHT_PRODUCTS = {
+    "mm",
+    "addmm",
+    "addmm_",
+    "_addmm_activation",
+    "_scaled_mm",
+    "_int_mm",
+    "bmm",
+    "baddbmm",
+    "baddbmm_",
+    "addbmm",
+    "mv",
+    "addmv",
+    "dot",
+    "linear",
+    "mkldnn_linear",
+    "_trilinear",
+    "convolution",
+    "_convolution",
+    "mkldnn_convolution",
+    "_weight_int8pack_mm",
+    "_weight_int4pack_mm",
+    "conv_tbc",
+    "lstm",
+    "gru",
+    "rnn_tanh",
+    "rnn_relu",
+    "mkldnn_rnn_layer",
+    "_sparse_mm",
+    "_sparse_addmm",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The standing facts of one operator overload."""
+
+    name: str
+    category: Category
+    formula: Formula | None
+    view: bool
+    mutated: tuple[int | str, ...]  # arguments written in place: positions, keywords
+    overwrites: bool
+    cacheable: bool
+    data_dependent: bool
+    composite: bool
+
+    @property
+    def known(self) -> bool:
+        return self.formula is not None
+
+
+@cache
+def operator(func: torch._ops.OpOverload) -> Operator:
+    """The facts of an overload, worked out once."""
+    name = _name(func)
+    mutated = _mutated_arguments(func)
+    view = _is_view(func, name)
+    category, formula = _formula(func, name)
+    tags = func.tags
+    data_dependent = (
+        torch.Tag.data_dependent_output in tags
+        or torch.Tag.dynamic_output_shape in tags
+        or name == "_pack_padded_sequence"
+    )
+    return Operator(
+        name=name,
+        category=category,
+        formula=formula,
+        view=view,
+        mutated=mutated,
+        overwrites=name in _OVERWRITES or bool(_out_arguments(func)),
+        cacheable=not (view or mutated or data_dependent) and _returns_fresh_tensors(func),
+        data_dependent=data_dependent,
+        composite=_is_composite(func),
+    )
+
+
+def _is_view(func: torch._ops.OpOverload, name: str) -> bool:
+    # The schema of _unsafe_view does not say that it is one; transpose_ and its like change how
+    # a tensor looks at its storage, not the storage.
+    return bool(func.is_view) or name == "_unsafe_view" or torch.Tag.inplace_view in func.tags
+
+
+def _name(func: torch._ops.OpOverload) -> str:
+    namespace, _, name = func._schema.name.partition("::")
+    return name if namespace in ("aten", "prims") else f"{namespace}::{name}"
+
+
+def _mutated_arguments(func: torch._ops.OpOverload) -> tuple[int | str, ...]:
+    positions: list[int | str] = []
+    for position, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            positions.append(argument.name if argument.kwarg_only else position)
+    return tuple(positions)
+
+
+def _out_arguments(func: torch._ops.OpOverload) -> list[str]:
+    return [argument.name for argument in func._schema.arguments if argument.is_out]
+
+
+def _returns_fresh_tensors(func: torch._ops.OpOverload) -> bool:
+    kinds = {str(result.type) for result in func._schema.returns}
+    return bool(kinds) and kinds <= {"Tensor"}
+
+
+def _is_composite(func: torch._ops.OpOverload) -> bool:
+    return bool(
+        torch._C._dispatch_has_kernel_for_dispatch_key(
+            func.name(), torch._C.DispatchKey.CompositeImplicitAutograd
+        )
+    )
+
+
+def _formula(func: torch._ops.OpOverload, name: str) -> tuple[Category, Formula | None]:
+    base = name.rstrip("_") or name
+    if base.startswith("_foreach_"):
+        return "compute", _foreach(base.removeprefix("_foreach_"))
+    registered = formula_for(name) or formula_for(base)
+    if registered is not None:
+        return "compute", registered
+    if base in CREATE:
+        return "create", _free
+    if base in MOVE or _is_view(func, name):
+        return "move", _free
+    if base in POINTWISE or torch.Tag.pointwise in func.tags:
+        return "compute", _pointwise(POINTWISE_FLOPS.get(base, 1))
+    if base in REDUCTIONS or _is_reduction(func):
+        return "compute", _reduction
+    return "compute", None
+
+
+def _is_reduction(func: torch._ops.OpOverload) -> bool:
+    tag = getattr(torch.Tag, "reduction", None)  # newer than torch 2.11
+    return tag is not None and tag in func.tags
+
+
+def _free(*_: Any, out: Any, **__: Any) -> Cost:
+    return FREE
+
+
+def _floating(*values: Any) -> bool:
+    for value in values:
+        dtype = getattr(value, "dtype", None)
+        if dtype is not None and (dtype.is_floating_point or dtype.is_complex):
+            return True
+        if isinstance(value, list | tuple) and _floating(*value):
+            return True
+    return False
+
+
+def _pointwise(flops: int) -> Callable[..., Cost]:
+    def formula(*args: Any, out: Any, **_: Any) -> Cost:
+        return Cost(0, flops * elements_of(out)) if _floating(*args) else FREE
+
+    return formula
+
+
+def _reduction(x: Any, *args: Any, out: Any, **_: Any) -> Cost:
+    return Cost(0, elements_of(x)) if _floating(x) else FREE
+
+
+def _foreach(base: str) -> Formula:
+    flops = 0 if base in MOVE | CREATE else POINTWISE_FLOPS.get(base, 1)
+    if base == "norm":
+        flops = 2
+
+    def formula(tensors: Any, *_: Any, out: Any, **__: Any) -> Cost:
+        return Cost(0, flops * elements_of(tensors))
+
+    return formula

@@ -1,0 +1,307 @@
+"""The one run: a model on tensors that have shapes but no data, from which all else is derived."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from archscope.errors import ArchscopeError, InvalidInput, TraceFailed
+from archscope.trace import inputs as given
+from archscope.trace.fused import closed_forms
+from archscope.trace.isolation import StandIns, isolated
+from archscope.trace.modules import CallStack, module_calls
+from archscope.trace.recorder import Recorder
+from archscope.trace.records import Parameter, Trace
+from archscope.trace.values import DataDependent
+
+Mode = Literal["inference", "training"]
+
+
+def trace(
+    model: nn.Module,
+    inputs: Any = None,
+    mode: Mode | None = None,
+    *,
+    kwargs: dict[str, Any] | None = None,
+    name: str | None = None,
+    batch: int | None = None,
+) -> Trace:
+    """Run a model once on shapes alone and record what happened.
+
+    The model is left exactly as it was: parameters, buffers, hooks, train or eval, gradients and
+    random state. A forward pass that reads the values of its tensors is run on data instead;
+    ``Trace.ran_on`` says which.
+
+    Args:
+        model: any module, on any device; on the meta device it needs no memory for weights.
+        inputs: positional inputs, as a tuple of tensors (real or meta) or shapes, nested as the
+            model wants them; one tensor or one shape; or a dictionary of keyword inputs. A tuple
+            of integers is a float32 shape.
+        mode: "inference" runs in eval mode without gradients; "training" in train mode, forward
+            and backward from all outputs that need a gradient. None is a forward pass in the mode
+            in which the module is.
+        kwargs: keyword inputs beside positional ones.
+        name: what to call the model; its class by default.
+        batch: the batch size to report; the first size of the first input by default.
+
+    Raises:
+        InvalidInput: inputs that cannot be read, or that a layer of the model refuses.
+        TraceFailed: the model raised.
+    """
+    if mode not in (None, "inference", "training"):
+        raise InvalidInput(f"mode '{mode}' is not known; it is 'inference' or 'training'")
+    if not isinstance(model, nn.Module):
+        raise InvalidInput(f"a model is a torch.nn.Module, not {type(model).__name__}")
+    positional, named = given.normalise(inputs if inputs is not None or not kwargs else ())
+    request = _Request(model, positional, {**named, **(kwargs or {})}, mode, name, batch)
+    try:
+        return _run(request, on_data=False)
+    except _NeedsData as need:
+        return _run(request, on_data=True, reason=str(need))
+
+
+@dataclass(frozen=True)
+class _Request:
+    model: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    mode: Mode | None
+    name: str | None
+    batch: int | None
+
+    @property
+    def training(self) -> bool:
+        return self.mode == "training"
+
+
+class _NeedsData(Exception):
+    """The forward pass cannot run on shapes alone."""
+
+
+def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
+    prepare = given.on_cpu if on_data else given.on_meta
+    _refuse_grad_inside_inference(request)
+    with isolated(request.model, on_data=on_data) as stand_ins:
+        args = tuple(map(prepare, request.args))
+        kwargs = {name: prepare(value) for name, value in request.kwargs.items()}
+        if request.mode is not None:
+            request.model.train(request.training)
+        calls = CallStack(request.model)
+        recorder = Recorder(calls, on_data=on_data)
+        parameters = _adopt(recorder, stand_ins)
+        lazy = tuple(filter(nn.parameter.is_lazy, stand_ins.parameters.values()))
+        input_tensors = given.tensors_of(args, kwargs)
+        for name, tensor in input_tensors:
+            recorder.adopt_input(tensor, name)
+        outputs = _forward_and_backward(request, recorder, calls, args, kwargs, on_data)
+        produced = tuple(dict.fromkeys(op for t in outputs for op in recorder.writers_of(t)))
+        _mark_gradients(recorder, stand_ins)
+        parameters += _materialised(recorder, stand_ins, lazy)
+        ops, storages = recorder.close()
+    shape = tuple(input_tensors[0][1].shape) if input_tensors else ()
+    return Trace(
+        model=request.name or type(request.model).__name__,
+        mode="training" if request.training else "inference",
+        inputs=tuple((name, tuple(t.shape), _dtype(t)) for name, t in input_tensors),
+        batch=request.batch or (shape[0] if shape else 1),
+        ops=ops,
+        storages=storages,
+        calls=calls.finished(),
+        parameters=tuple(parameters),
+        modules={path: type(module).__name__ for path, module in request.model.named_modules()},
+        outputs=produced,
+        ran_on="data" if on_data else "shapes",
+        warnings=_warnings(ops, reason),
+    )
+
+
+def _refuse_grad_inside_inference(request: _Request) -> None:
+    if request.training and torch.is_inference_mode_enabled():
+        raise InvalidInput(
+            "training cannot be traced inside torch.inference_mode(); leave it first"
+        )
+
+
+def _forward_and_backward(
+    request: _Request,
+    recorder: Recorder,
+    calls: CallStack,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    on_data: bool,
+) -> list[Tensor]:
+    """Run the model under the recorder; the tensors that it returned."""
+    with ExitStack() as stack:
+        stack.enter_context(_eager())
+        stack.enter_context(closed_forms(recorder))
+        stack.enter_context(module_calls(calls, lambda: len(recorder.ops), lambda: recorder.phase))
+        stack.enter_context(torch.set_grad_enabled(request.training))
+        stack.enter_context(
+            torch.autograd.graph.saved_tensors_hooks(recorder.save_for_backward, _as_saved)
+            if request.training
+            else nullcontext()
+        )
+        stack.enter_context(recorder)
+        try:
+            result = request.model(*args, **kwargs)
+            del args, kwargs
+            outputs = [tensor for _, tensor in given.tensors_of((_plain(result),), {})]
+            if request.training:
+                recorder.phase = "backward"
+                _backward(result, outputs)
+        except ArchscopeError:
+            raise
+        except Exception as error:
+            raise _explained(error, request, calls, on_data) from error
+    return outputs
+
+
+def _as_saved(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _backward(result: Any, outputs: list[Tensor]) -> None:
+    """Backpropagate from the loss where the model computes one, else from every output."""
+    loss = getattr(result, "loss", None)
+    roots = [loss] if isinstance(loss, Tensor) else outputs
+    roots = [t for t in roots if t.requires_grad and t.dtype.is_floating_point]
+    if not roots:
+        raise InvalidInput(
+            "no output of the model needs a gradient, so there is no backward pass; "
+            "trace it in inference mode or unfreeze a parameter"
+        )
+    torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
+
+
+def _plain(result: Any) -> Any:
+    """Outputs as tuples and dictionaries: dataclasses too, as transformers returns them."""
+    fields = getattr(result, "__dataclass_fields__", None)
+    if fields is not None and not isinstance(result, dict):
+        return {name: _plain(getattr(result, name)) for name in fields}
+    return result
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    """Compiled modules and functions run as they are written."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+# -- before and after ------------------------------------------------------------------------------
+
+
+def _adopt(recorder: Recorder, stand_ins: StandIns) -> list[Parameter]:
+    """Make weights and buffers known to the recorder; a record of every parameter."""
+    found: list[Parameter] = []
+    seen: set[int] = set()
+    for tensor in stand_ins.parameters.values():
+        if id(tensor) in seen or nn.parameter.is_lazy(tensor):
+            continue
+        seen.add(id(tensor))
+        names = stand_ins.names[id(tensor)]
+        state = recorder.adopt(tensor, "weight", names)
+        found.append(_parameter(names, tensor, state.index))
+    seen.clear()
+    for buffer in stand_ins.buffers.values():
+        if id(buffer) not in seen and not nn.parameter.is_lazy(buffer):
+            seen.add(id(buffer))
+            recorder.adopt(buffer, "buffer", stand_ins.names[id(buffer)])
+    return found
+
+
+def _materialised(
+    recorder: Recorder, stand_ins: StandIns, lazy: tuple[Tensor, ...]
+) -> list[Parameter]:
+    """The parameters that lazy modules got their shapes for during the run."""
+    found = []
+    for parameter in lazy:
+        names = stand_ins.names[id(parameter)]
+        if nn.parameter.is_lazy(parameter):
+            raise InvalidInput(
+                f"parameter {names[0]} belongs to a lazy module that the input never reached"
+            )
+        state = recorder.adopt(parameter, "weight", names)
+        found.append(_parameter(names, parameter, state.index))
+    return found
+
+
+def _parameter(names: tuple[str, ...], tensor: Tensor, storage: int) -> Parameter:
+    return Parameter(
+        names=names,
+        module=names[0].rpartition(".")[0],
+        shape=tuple(tensor.shape),
+        bytes=tensor.numel() * tensor.itemsize,
+        dtype=_dtype(tensor),
+        trainable=tensor.requires_grad,
+        storage=storage,
+    )
+
+
+def _mark_gradients(recorder: Recorder, stand_ins: StandIns) -> None:
+    for name, parameter in stand_ins.parameters.items():
+        if not nn.parameter.is_lazy(parameter) and parameter.grad is not None:
+            recorder.mark(parameter.grad, "gradient", (name,))
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _warnings(ops: tuple[Any, ...], reason: str) -> tuple[str, ...]:
+    warnings = []
+    if reason:
+        warnings.append(f"the model was run on data, because {reason}")
+    unknown = sorted({op.name for op in ops if not op.known})
+    if unknown:
+        warnings.append(f"no cost formula for: {', '.join(unknown)}; their cost is not counted")
+    return tuple(warnings)
+
+
+# -- failure ---------------------------------------------------------------------------------------
+
+
+def _explained(error: Exception, request: _Request, calls: CallStack, on_data: bool) -> Exception:
+    if not on_data and _wants_data(error):
+        return _NeedsData(_one_line(error))
+    model = request.name or type(request.model).__name__
+    shapes = ", ".join(
+        "x".join(map(str, tensor.shape))
+        for _, tensor in given.tensors_of(
+            tuple(map(given.on_meta, request.args)),
+            {name: given.on_meta(value) for name, value in request.kwargs.items()},
+        )
+    )
+    failed = calls.failed_in
+    if failed is None or not failed.path:
+        where = f"{model} does not accept the input {shapes}"
+    else:
+        got = ", ".join("x".join(map(str, shape)) for shape in failed.input_shapes)
+        settings = f"({failed.detail})" if failed.detail else ""
+        where = (
+            f"{model} does not accept the input {shapes}: "
+            f"layer {failed.path} {failed.kind}{settings} got {got or 'no tensors'}"
+        )
+    kind = InvalidInput if isinstance(error, RuntimeError | TypeError | ValueError) else TraceFailed
+    return kind(f"{where}: {type(error).__name__}: {_one_line(error)}")
+
+
+def _wants_data(error: Exception) -> bool:
+    if isinstance(error, DataDependent | NotImplementedError):
+        return True
+    text = str(error).lower()
+    return "meta tensor" in text or "meta device" in text or "device meta" in text
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
