@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ class Architecture:
     build: str
     options: Mapping[str, Any] = field(default_factory=dict)
     input_options: Mapping[str, int] = field(default_factory=dict)
+    training_options: Mapping[str, Any] = field(default_factory=dict)  # such as auxiliary heads
     summary: str = ""
     module: str = ""
 
@@ -69,12 +70,20 @@ def build(name: str, **options: Any) -> nn.Module:
         UnknownOption: the architecture has no such option.
     """
     architecture = find(name)
-    builder = getattr(importlib.import_module(architecture.module), architecture.build)
-    accepted = inspect.signature(builder).parameters
+    accepted = accepted_options(name)
     for option in options:
         if option not in accepted:
             raise UnknownOption(name, option, accepted)
-    return builder(**{**architecture.options, **options})
+    return _builder(architecture)(**{**architecture.options, **options})
+
+
+def accepted_options(name: str) -> Mapping[str, inspect.Parameter]:
+    """The options that an architecture's builder takes, by name."""
+    return inspect.signature(_builder(find(name))).parameters
+
+
+def _builder(architecture: Architecture) -> Callable[..., nn.Module]:
+    return getattr(importlib.import_module(architecture.module), architecture.build)
 
 
 def _declared_in(path: Path) -> dict[str, dict[str, Any]]:

@@ -27,6 +27,7 @@ ARCHITECTURES = {
         "paper": "Szegedy et al., arXiv:1409.4842",
         "input": [3, 224, 224],
         "build": "GoogLeNet",
+        "training_options": {"aux": True},
         "summary": "Inception v1: 22 layers, 9 modules",
     },
 }

@@ -33,6 +33,7 @@ ARCHITECTURES = {
         "paper": "Szegedy et al. 2015, 1512.00567",
         "input": [3, 299, 299],
         "build": "InceptionV3",
+        "training_options": {"aux": True},
         "options": {},
         "summary": "factorised 7x7 and 3x3 convolutions; aux=True adds the auxiliary head",
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -59,9 +59,10 @@ class CallStack:
         parent = self._open[-1].index if self._open else -1
         if self._open:
             self._open[-1].leaf = False
-        shapes = _shapes_in(args)
+        tensors = _tensors_in(args)
         if kwargs:
-            shapes += _shapes_in(tuple(kwargs.values()))
+            tensors += _tensors_in(kwargs.values())
+        shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         detail = _detail(module) if number == 1 else ""
         self._open.append(
             _OpenCall(
@@ -78,9 +79,10 @@ class CallStack:
         )
         self.calls.append(None)
 
-    def leave(self, output: Any, op: int) -> None:
+    def leave(self, output: Any, op: int, storage_of: Callable[[Tensor], int]) -> None:
         """The innermost module returned."""
         call = self._open.pop()
+        outputs = _tensors_in((output,))
         self.calls[call.index] = ModuleCall(
             index=call.index,
             path=call.path,
@@ -91,7 +93,8 @@ class CallStack:
             first_op=call.first_op,
             end_op=op,
             input_shapes=call.input_shapes,
-            output_shapes=_shapes_in((output,)),
+            output_shapes=tuple(tuple(tensor.shape) for tensor in outputs),
+            output_storages=tuple(map(storage_of, outputs)),
             leaf=call.leaf,
             phase=call.phase,
             detail=call.detail,
@@ -110,7 +113,10 @@ class CallStack:
 
 @contextmanager
 def module_calls(
-    stack: CallStack, op_count: Callable[[], int], phase: Callable[[], Phase]
+    stack: CallStack,
+    op_count: Callable[[], int],
+    phase: Callable[[], Phase],
+    storage_of: Callable[[Tensor], int],
 ) -> Iterator[None]:
     """Note every module call of this thread; ``nn.Module.__call__`` is put back afterwards.
 
@@ -128,7 +134,7 @@ def module_calls(
         except BaseException:
             stack.fail()
             raise
-        stack.leave(output, op_count())
+        stack.leave(output, op_count(), storage_of)
         return output
 
     nn.Module.__call__ = call  # type: ignore[method-assign]
@@ -143,16 +149,16 @@ def _plain(path: str) -> str:
     return ".".join(part for part in path.split(".") if part != "_orig_mod")
 
 
-def _shapes_in(values: Any) -> tuple[Shape, ...]:
-    found: list[Shape] = []
+def _tensors_in(values: Iterable[Any]) -> list[Tensor]:
+    found: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
-            found.append(tuple(value.shape))
+            found.append(value)
         elif isinstance(value, list | tuple):
-            found.extend(_shapes_in(value))
+            found.extend(_tensors_in(value))
         elif isinstance(value, dict):
-            found.extend(_shapes_in(tuple(value.values())))
-    return tuple(found)
+            found.extend(_tensors_in(value.values()))
+    return found
 
 
 def _detail(module: nn.Module) -> str:

@@ -24,6 +24,7 @@ from archscope.trace.modules import CallStack
 from archscope.trace.operators import WEIGHT_PRODUCTS, Operator, operator
 from archscope.trace.records import Category, Op, Phase, Recurrence, Storage, StorageKind
 from archscope.trace.remembered import META, call_key, made_again, recall, remember
+from archscope.trace.shapes import shape_rule
 from archscope.trace.storages import StorageState, StorageTable
 from archscope.trace.values import DataDependent, result_from_values
 
@@ -36,6 +37,14 @@ class Recorder(TorchDispatchMode):
 
     supports_higher_order_operators = True
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch would import its compiler, which takes as long as torch itself, to skip it.
+
+        Nothing is compiled during a run (the tracer sees to that), so there is nothing to skip.
+        """
+        return False
+
     def __init__(self, calls: CallStack, *, on_data: bool = False):
         super().__init__()
         self.calls = calls
@@ -45,6 +54,7 @@ class Recorder(TorchDispatchMode):
         self.storages = StorageTable(lambda: len(self.ops))
         self._op_of_node: dict[int, int] = {}
         self._saved: dict[int, list[int]] = {}
+        self.single_values: list[str] = []  # batch normalisations that torch would refuse
         self._silent = 0
         self._thread = threading.get_ident()
 
@@ -88,10 +98,10 @@ class Recorder(TorchDispatchMode):
         )
         return tuple(ops), self.storages.close()
 
-    def storage_of(self, tensor: Tensor) -> int | None:
-        """The index of a tensor's storage, if it is known and alive."""
+    def storage_of(self, tensor: Tensor) -> int:
+        """The index of a tensor's storage, -1 if it is not known."""
         state = self.storages.find(tensor)
-        return None if state is None else state.index
+        return -1 if state is None else state.index
 
     def writers_of(self, tensor: Tensor) -> tuple[int, ...]:
         """The operators whose results a tensor holds."""
@@ -102,6 +112,10 @@ class Recorder(TorchDispatchMode):
         state = self.storages.find(tensor)
         if state is not None and state.kind == "activation":
             state.kind, state.names = kind, names
+
+    def note_single_value(self) -> None:
+        """The running module normalises a batch of one value per channel."""
+        self.single_values.append(self.calls.innermost()[0])
 
     # -- saved tensors ---------------------------------------------------------------------------
 
@@ -224,7 +238,10 @@ class Recorder(TorchDispatchMode):
         key = call_key(func, call_args, call_kwargs)
         seen = recall(key)
         if seen is None:
-            result = func(*call_args, **call_kwargs)
+            rule = shape_rule(facts.name)
+            result = NotImplemented if rule is None else rule(*call_args, **call_kwargs)
+            if result is NotImplemented:
+                result = func(*call_args, **call_kwargs)
             outputs = _tensors_in((result,))
             if _shares_storage(outputs, tensors):
                 return result  # a view after all
@@ -355,8 +372,8 @@ class Recorder(TorchDispatchMode):
                 category=category,
                 module=path,
                 call=call,
-                reads=tuple(dict.fromkeys(state.index for state in read_states)),
-                writes=tuple(dict.fromkeys(write_ids)),
+                reads=tuple(state.index for state in read_states),
+                writes=tuple(write_ids),
                 parents=tuple(parents),
                 input_shapes=tuple(tuple(tensor.shape) for tensor in reads),
                 output_shapes=tuple(tuple(tensor.shape) for tensor in writes),

@@ -36,7 +36,8 @@ class Op:
 
     ``parents`` are the operators whose results this one read, one entry for every operand that
     carries data from the inputs or from another operator, through views and in-place writes.
-    Weights and buffers have no parent. ``macs`` counts multiply-adds, ``flops`` floating-point
+    Weights and buffers have no parent. ``reads`` and ``writes`` are storages, in the order of the
+    shapes; an in-place operator has the same one in both. ``macs`` counts multiply-adds, ``flops`` floating-point
     operations, both in real arithmetic.
     """
 
@@ -102,6 +103,7 @@ class ModuleCall:
     end_op: int
     input_shapes: tuple[Shape, ...]
     output_shapes: tuple[Shape, ...]
+    output_storages: tuple[int, ...]  # of each output; -1 for one that no operator knows
     leaf: bool
     phase: Phase
     detail: str = ""
@@ -146,19 +148,20 @@ class Trace:
     warnings: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
 
-    def phase(self, phase: Phase) -> tuple[Op, ...]:
-        """The operators of one phase, recomputed ones in the phase in which they ran."""
-        return tuple(op for op in self.ops if op.phase == phase)
-
     @cached_property
+    def forward(self) -> tuple[Op, ...]:
+        """The operators of the forward pass, without what checkpointing computes again."""
+        return tuple(op for op in self.ops if op.phase == "forward")
+
+    @property
     def macs(self) -> int:
-        """Multiply-accumulates of the whole run: of the forward pass when in inference mode."""
-        return sum(op.macs for op in self.ops)
+        """Multiply-accumulates of the forward pass."""
+        return sum(op.macs for op in self.forward)
 
-    @cached_property
+    @property
     def flops(self) -> int:
-        """Floating-point operations of the whole run."""
-        return sum(op.flops for op in self.ops)
+        """Floating-point operations of the forward pass."""
+        return sum(op.flops for op in self.forward)
 
 
 def elements(shape: Shape) -> int:

@@ -5,6 +5,9 @@ Everything else in this package uses public interfaces.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import torch
 
 
@@ -31,3 +34,25 @@ def storage_key(tensor: torch.Tensor) -> int:
 def destroy(library: torch.library.Library) -> None:
     """Take back the kernels that a library registered; there is no public way to do it."""
     library._destroy()
+
+
+@contextmanager
+def single_values_normalised(note: Callable[[], None]) -> Iterator[None]:
+    """Batch normalisation of one value per channel, which torch refuses in training.
+
+    The values would be meaningless, the cost per image is not. ``note`` is told of each refusal.
+    """
+    functional = torch.nn.functional
+    original = functional._verify_batch_size  # type: ignore[attr-defined]
+
+    def verify(size: list[int]) -> None:
+        try:
+            original(size)
+        except ValueError:
+            note()
+
+    functional._verify_batch_size = verify  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        functional._verify_batch_size = original  # type: ignore[attr-defined]

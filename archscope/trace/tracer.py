@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from archscope.errors import ArchscopeError, InvalidInput, TraceFailed
 from archscope.trace import inputs as given
+from archscope.trace import torch_private
 from archscope.trace.fused import closed_forms
 from archscope.trace.isolation import StandIns, isolated
 from archscope.trace.modules import CallStack, module_calls
@@ -117,7 +118,7 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         modules={path: type(module).__name__ for path, module in request.model.named_modules()},
         outputs=produced,
         ran_on="data" if on_data else "shapes",
-        warnings=_warnings(ops, reason),
+        warnings=_warnings(ops, reason, recorder.single_values),
     )
 
 
@@ -139,8 +140,14 @@ def _forward_and_backward(
     """Run the model under the recorder; the tensors that it returned."""
     with ExitStack() as stack:
         stack.enter_context(_eager())
+        if not on_data:
+            stack.enter_context(torch_private.single_values_normalised(recorder.note_single_value))
         stack.enter_context(closed_forms(recorder))
-        stack.enter_context(module_calls(calls, lambda: len(recorder.ops), lambda: recorder.phase))
+        stack.enter_context(
+            module_calls(
+                calls, lambda: len(recorder.ops), lambda: recorder.phase, recorder.storage_of
+            )
+        )
         stack.enter_context(torch.set_grad_enabled(request.training))
         stack.enter_context(
             torch.autograd.graph.saved_tensors_hooks(recorder.save_for_backward, _as_saved)
@@ -176,7 +183,14 @@ def _backward(result: Any, outputs: list[Tensor]) -> None:
             "no output of the model needs a gradient, so there is no backward pass; "
             "trace it in inference mode or unfreeze a parameter"
         )
-    torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
+    torch.autograd.backward(roots, [_seed(root) for root in roots])
+
+
+def _seed(root: Tensor) -> Tensor:
+    """The gradient that arrives at an output."""
+    if root.is_meta:
+        return torch.empty_strided(root.shape, root.stride(), dtype=root.dtype, device="meta")
+    return torch.ones_like(root)
 
 
 def _plain(result: Any) -> Any:
@@ -257,8 +271,13 @@ def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _warnings(ops: tuple[Any, ...], reason: str) -> tuple[str, ...]:
+def _warnings(ops: tuple[Any, ...], reason: str, single_values: list[str]) -> tuple[str, ...]:
     warnings = []
+    if single_values:
+        warnings.append(
+            f"batch normalisation of one value per channel in {', '.join(single_values)}: "
+            "torch refuses to train at this batch size"
+        )
     if reason:
         warnings.append(f"the model was run on data, because {reason}")
     unknown = sorted({op.name for op in ops if not op.known})

@@ -1,0 +1,190 @@
+"""Shapes of the commonest operators, answered here.
+
+On the meta device torch works many shapes out through Python decompositions, which import sympy
+and torch's compiler: longer than the whole analysis. A rule answers the plain case and leaves
+every other one, and every error, to torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def shape_rule(name: str) -> Callable[..., Any] | None:
+    """The rule of an operator that has one: meta tensors to meta tensors, or NotImplemented."""
+    return _RULES.get(name)
+
+
+def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    return torch.empty(shape, dtype=like.dtype, device=like.device)
+
+
+def _same(x: Tensor) -> Tensor:
+    return torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device)
+
+
+def _is_dense(x: Tensor) -> bool:
+    return x.is_contiguous() or (
+        x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+# -- elementwise -----------------------------------------------------------------------------------
+
+
+def _pointwise(*args: Any, **kwargs: Any) -> Any:
+    """Operands of one shape, dtype and layout, and numbers: the result is like them."""
+    tensors = [value for value in args if isinstance(value, Tensor)]
+    first = tensors[0]
+    if not first.dtype.is_floating_point or not _is_dense(first):
+        return NotImplemented
+    if any(not isinstance(value, Tensor | int | float | str | None) for value in args):
+        return NotImplemented
+    for other in tensors[1:]:
+        alike = (
+            other.shape == first.shape
+            and other.dtype == first.dtype
+            and other.stride() == first.stride()
+        )
+        if not alike:
+            return NotImplemented
+    if any(isinstance(value, Tensor) or name == "dtype" for name, value in kwargs.items()):
+        return NotImplemented
+    return _same(first)
+
+
+_POINTWISE = ["add", "sub", "mul", "div", "neg", "exp", "sqrt", "rsqrt", "pow", "reciprocal", "square", "log", "abs", "relu", "sigmoid", "tanh", "gelu", "silu", "hardswish", "hardsigmoid", "hardtanh", "leaky_relu", "elu", "mish", "erf", "sin", "cos", "clamp", "threshold_backward", "gelu_backward", "silu_backward", "sigmoid_backward", "tanh_backward", "hardswish_backward", "hardsigmoid_backward", "hardtanh_backward", "leaky_relu_backward", "elu_backward"]
+
+
+# -- products --------------------------------------------------------------------------------------
+
+
+def _mm(a: Tensor, b: Tensor) -> Any:
+    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
+        return NotImplemented
+    return _empty((a.shape[0], b.shape[1]), a)
+
+
+def _addmm(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
+    if bias.dtype != a.dtype or tuple(bias.shape) not in (
+        (b.shape[-1],),
+        (a.shape[0], b.shape[-1]),
+    ):
+        return NotImplemented
+    return _mm(a, b)
+
+
+def _bmm(a: Tensor, b: Tensor) -> Any:
+    fits = a.dim() == b.dim() == 3 and a.shape[0] == b.shape[0] and a.shape[2] == b.shape[1]
+    if not fits or a.dtype != b.dtype:
+        return NotImplemented
+    return _empty((a.shape[0], a.shape[1], b.shape[2]), a)
+
+
+def _convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Any:
+    """floor((n + 2p - d (k - 1) - 1) / s) + 1 positions along each axis."""
+    axes = weight.dim() - 2
+    plain = (
+        not transposed
+        and x.dim() == weight.dim()
+        and x.is_contiguous()
+        and weight.is_contiguous()
+        and x.dtype == weight.dtype
+        and x.shape[1] == weight.shape[1] * groups
+        and weight.shape[0] % groups == 0
+        and (bias is None or tuple(bias.shape) == (weight.shape[0],))
+    )
+    if not plain:
+        return NotImplemented
+    stride, padding, dilation = (_along(axes, value) for value in (stride, padding, dilation))
+    sizes = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(
+            x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True
+        )
+    ]
+    if min(sizes, default=1) < 1 or min(stride) < 1 or min(padding) < 0 or min(dilation) < 1:
+        return NotImplemented
+    return _empty((x.shape[0], weight.shape[0], *sizes), x)
+
+
+def _along(axes: int, value: Sequence[int]) -> Sequence[int]:
+    return list(value) * axes if len(value) == 1 else value
+
+
+def _convolution_backward(
+    grad: Tensor, x: Tensor, weight: Tensor, bias_sizes: Any, *rest: Any
+) -> Any:
+    output_mask = rest[-1]
+    if not (x.is_contiguous() and weight.is_contiguous() and grad.is_contiguous()):
+        return NotImplemented
+    bias = _empty((grad.shape[1],), grad) if output_mask[2] else None
+    return (
+        _same(x) if output_mask[0] else None,
+        _same(weight) if output_mask[1] else None,
+        bias,
+    )
+
+
+# -- normalisation ---------------------------------------------------------------------------------
+
+
+def _batch_norm(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """Output, and in training the mean and the inverse deviation of every channel."""
+    channels = x.shape[1]
+    known = [t for t in (weight, bias, running_mean, running_var) if t is not None]
+    if not _is_dense(x) or any(t.numel() != channels for t in known):
+        return NotImplemented
+    kept = channels if training else 0
+    wide = torch.promote_types(x.dtype, torch.float32)
+    mean, deviation = (torch.empty(kept, dtype=wide, device=x.device) for _ in range(2))
+    return _same(x), mean, deviation
+
+
+def _layer_norm(
+    x: Tensor, shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Any:
+    """Output, and the mean and the inverse deviation of every normalised row."""
+    rows = x.shape[: x.dim() - len(shape)]
+    fits = tuple(x.shape[len(rows) :]) == tuple(shape)
+    if not fits or not x.is_contiguous() or (weight is not None and weight.dtype != x.dtype):
+        return NotImplemented
+    kept = (*rows, *(1 for _ in shape))
+    wide = torch.promote_types(x.dtype, torch.float32)
+    mean, deviation = (torch.empty(kept, dtype=wide, device=x.device) for _ in range(2))
+    return _same(x), mean, deviation
+
+
+_RULES: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(_POINTWISE, _pointwise),
+    "mm": _mm,
+    "addmm": _addmm,
+    "bmm": _bmm,
+    "convolution": _convolution,
+    "convolution_backward": _convolution_backward,
+    "native_batch_norm": _batch_norm,
+    "native_layer_norm": _layer_norm,
+}
