@@ -53,7 +53,7 @@ def analyze(
     if isinstance(model, str):
         if inputs is not None or kwargs is not None:
             raise InvalidInput(
-                f"'{model}' knows its own inputs; give input=(3, 320, 320) and batch= to change them"
+                f"'{model}' knows its inputs; to change them give input=(3, 320, 320) and batch="
             )
         mode = mode or "inference"
         subject = resolve(

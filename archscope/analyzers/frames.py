@@ -1,4 +1,4 @@
-"""Rows as a DataFrame. Pandas is imported when a frame is asked for: the command line needs none."""
+"""Rows as a DataFrame. Pandas is imported when one is asked for: the command line needs none."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ class Recorder(TorchDispatchMode):
         key = call_key(func, call_args, call_kwargs)
         seen = recall(key)
         if seen is None:
-            rule = shape_rule(facts.name)
+            rule = shape_rule(facts.name, func._overloadname)
             result = NotImplemented if rule is None else rule(*call_args, **call_kwargs)
             if result is NotImplemented:
                 result = func(*call_args, **call_kwargs)

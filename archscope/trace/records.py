@@ -37,8 +37,8 @@ class Op:
     ``parents`` are the operators whose results this one read, one entry for every operand that
     carries data from the inputs or from another operator, through views and in-place writes.
     Weights and buffers have no parent. ``reads`` and ``writes`` are storages, in the order of the
-    shapes; an in-place operator has the same one in both. ``macs`` counts multiply-adds, ``flops`` floating-point
-    operations, both in real arithmetic.
+    shapes; an in-place operator has the same one in both. ``macs`` counts multiply-adds and
+    ``flops`` floating-point operations, both in real arithmetic.
     """
 
     index: int

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 
-def shape_rule(name: str) -> Callable[..., Any] | None:
+def shape_rule(name: str, overload: str) -> Callable[..., Any] | None:
     """The rule of an operator that has one: meta tensors to meta tensors, or NotImplemented."""
-    return _RULES.get(name)
+    return _RULES.get(name) or _RULES.get(f"{name}.{overload}")
 
 
 def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
@@ -57,7 +57,12 @@ def _pointwise(*args: Any, **kwargs: Any) -> Any:
     return _same(first)
 
 
-_POINTWISE = ["add", "sub", "mul", "div", "neg", "exp", "sqrt", "rsqrt", "pow", "reciprocal", "square", "log", "abs", "relu", "sigmoid", "tanh", "gelu", "silu", "hardswish", "hardsigmoid", "hardtanh", "leaky_relu", "elu", "mish", "erf", "sin", "cos", "clamp", "threshold_backward", "gelu_backward", "silu_backward", "sigmoid_backward", "tanh_backward", "hardswish_backward", "hardsigmoid_backward", "hardtanh_backward", "leaky_relu_backward", "elu_backward"]
+_POINTWISE = """
+    add sub mul div neg exp sqrt rsqrt pow reciprocal square log abs relu sigmoid tanh gelu silu
+    hardswish hardsigmoid hardtanh leaky_relu elu mish erf sin cos clamp
+    threshold_backward gelu_backward silu_backward sigmoid_backward tanh_backward
+    hardswish_backward hardsigmoid_backward hardtanh_backward leaky_relu_backward elu_backward
+""".split()
 
 
 # -- products --------------------------------------------------------------------------------------
@@ -140,6 +145,93 @@ def _convolution_backward(
     )
 
 
+# -- pooling and joining ---------------------------------------------------------------------------
+
+
+def _max_pool2d(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> Any:
+    """The largest of every window, and where it was."""
+    sizes = _pooled(x, kernel, stride or kernel, padding, dilation, ceil_mode)
+    if sizes is None:
+        return NotImplemented
+    indices = torch.empty(sizes, dtype=torch.int64, device=x.device)
+    return _empty(sizes, x), indices
+
+
+def _avg_pool2d(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    ceil_mode: bool = False,
+    *_: Any,
+) -> Any:
+    """The mean of every window."""
+    sizes = _pooled(x, kernel, stride or kernel, padding, (1,), ceil_mode)
+    return NotImplemented if sizes is None else _empty(sizes, x)
+
+
+def _pooled(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    ceil_mode: bool,
+) -> tuple[int, ...] | None:
+    """(n + 2p - d (k - 1) - 1) / s + 1 windows along each axis, rounded down, or up for ceil_mode
+    as long as the last window begins inside the input or its left padding."""
+    if x.dim() not in (3, 4) or not x.is_contiguous():
+        return None
+    kernel, stride, padding, dilation = (_along(2, v) for v in (kernel, stride, padding, dilation))
+    sizes = []
+    for n, k, s, p, d in zip(x.shape[-2:], kernel, stride, padding, dilation, strict=True):
+        span = n + 2 * p - d * (k - 1) - 1
+        if span < 0 or s < 1 or p < 0 or 2 * p > k or d < 1:
+            return None
+        count = (span + (s - 1 if ceil_mode else 0)) // s + 1
+        if ceil_mode and (count - 1) * s >= n + p:
+            count -= 1
+        sizes.append(count)
+    return (*x.shape[:-2], *sizes)
+
+
+def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
+    """Tensors of one kind joined along an axis."""
+    first = tensors[0]
+    axes = first.dim()
+    if not axes or not -axes <= dim < axes:
+        return NotImplemented
+    dim %= axes
+    rest = _without(first.shape, dim)
+    for tensor in tensors:
+        alike = tensor.dim() == axes and tensor.dtype == first.dtype and tensor.is_contiguous()
+        if not alike or _without(tensor.shape, dim) != rest:
+            return NotImplemented
+    joined = sum(tensor.shape[dim] for tensor in tensors)
+    return _empty((*first.shape[:dim], joined, *first.shape[dim + 1 :]), first)
+
+
+def _without(shape: Sequence[int], dim: int) -> tuple[int, ...]:
+    return (*shape[:dim], *shape[dim + 1 :])
+
+
+def _reduced(x: Tensor, dims: Sequence[int] | None, keepdim: bool = False, **kwargs: Any) -> Any:
+    """A sum or a mean along axes."""
+    plain = x.is_contiguous() and x.dtype.is_floating_point and not kwargs.get("dtype")
+    if not plain or not dims or any(not -x.dim() <= dim < x.dim() for dim in dims):
+        return NotImplemented
+    gone = {dim % x.dim() for dim in dims}
+    kept = [1 if i in gone else n for i, n in enumerate(x.shape) if keepdim or i not in gone]
+    return _empty(kept, x)
+
+
 # -- normalisation ---------------------------------------------------------------------------------
 
 
@@ -185,6 +277,11 @@ _RULES: dict[str, Callable[..., Any]] = {
     "bmm": _bmm,
     "convolution": _convolution,
     "convolution_backward": _convolution_backward,
+    "max_pool2d_with_indices": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "cat": _cat,
+    "sum.dim_IntList": _reduced,
+    "mean.dim": _reduced,
     "native_batch_norm": _batch_norm,
     "native_layer_norm": _layer_norm,
 }
