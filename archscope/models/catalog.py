@@ -87,12 +87,9 @@ def _builder(architecture: Architecture) -> Callable[..., nn.Module]:
 
 
 def _declared_in(path: Path) -> dict[str, dict[str, Any]]:
-    source = path.read_text(encoding="utf-8")
-    if "ARCHITECTURES" not in source:
+    """The literal of a family's file, from its first line to the brace that ends it."""
+    _, found, rest = path.read_text(encoding="utf-8").partition("\nARCHITECTURES = {\n")
+    if not found:
         return {}
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.Assign):
-            targets = [t.id for t in statement.targets if isinstance(t, ast.Name)]
-            if "ARCHITECTURES" in targets:
-                return ast.literal_eval(statement.value)
-    return {}
+    literal, _, _ = rest.partition("\n}\n")
+    return ast.literal_eval("{" + literal + "}")
