@@ -84,9 +84,9 @@ class _StandInMaker:
 
     def _make(self, tensor: Tensor) -> Tensor:
         if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
-            data = torch.empty(0, dtype=tensor.dtype, device=self._device)
-            made = data.as_subclass(type(tensor))
-            return made.requires_grad_(tensor.requires_grad)
+            options: dict[str, Any] = {"device": self._device, "dtype": tensor.dtype}
+            options["requires_grad"] = tensor.requires_grad
+            return type(tensor)(**options)
         is_parameter = isinstance(tensor, nn.Parameter)
         if not _is_plain(tensor):
             return tensor  # a subclass with behaviour of its own, such as a quantised weight

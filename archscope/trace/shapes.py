@@ -57,12 +57,46 @@ def _pointwise(*args: Any, **kwargs: Any) -> Any:
     return _same(first)
 
 
-_POINTWISE = """
-    add sub mul div neg exp sqrt rsqrt pow reciprocal square log abs relu sigmoid tanh gelu silu
-    hardswish hardsigmoid hardtanh leaky_relu elu mish erf sin cos clamp
-    threshold_backward gelu_backward silu_backward sigmoid_backward tanh_backward
-    hardswish_backward hardsigmoid_backward hardtanh_backward leaky_relu_backward elu_backward
-""".split()
+_POINTWISE = (
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "exp",
+    "sqrt",
+    "rsqrt",
+    "pow",
+    "reciprocal",
+    "square",
+    "log",
+    "abs",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "gelu",
+    "silu",
+    "hardswish",
+    "hardsigmoid",
+    "hardtanh",
+    "leaky_relu",
+    "elu",
+    "mish",
+    "erf",
+    "sin",
+    "cos",
+    "clamp",
+    "threshold_backward",
+    "gelu_backward",
+    "silu_backward",
+    "sigmoid_backward",
+    "tanh_backward",
+    "hardswish_backward",
+    "hardsigmoid_backward",
+    "hardtanh_backward",
+    "leaky_relu_backward",
+    "elu_backward",
+)
 
 
 # -- products --------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ POINTWISE = {
     "cummin",
     "_cummax_helper",
     "_cummin_helper",
+    "floor_divide",
     "linalg_cross",
     "nan_to_num",
 }
