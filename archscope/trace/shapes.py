@@ -279,14 +279,13 @@ def _batch_norm(
     momentum: float,
     eps: float,
 ) -> Any:
-    """Output, and in training the mean and the inverse deviation of every channel."""
+    """Output, and the mean and the inverse deviation of every channel."""
     channels = x.shape[1]
     known = [t for t in (weight, bias, running_mean, running_var) if t is not None]
     if not _is_dense(x) or any(t.numel() != channels for t in known):
         return NotImplemented
-    kept = channels if training else 0
     wide = torch.promote_types(x.dtype, torch.float32)
-    mean, deviation = (torch.empty(kept, dtype=wide, device=x.device) for _ in range(2))
+    mean, deviation = (torch.empty(channels, dtype=wide, device=x.device) for _ in range(2))
     return _same(x), mean, deviation
 
 
