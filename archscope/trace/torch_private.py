@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -31,9 +32,60 @@ def storage_key(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
+def is_wrapped(tensor: torch.Tensor) -> bool:
+    """Whether a function transform (vmap, grad) wraps the tensor, which hides its storage."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
 def destroy(library: torch.library.Library) -> None:
     """Take back the kernels that a library registered; there is no public way to do it."""
     library._destroy()
+
+
+def operators_with_kernel(key: str) -> tuple[str, ...]:
+    """Names of aten's operators ("mm", "sum.dim_IntList") that have a kernel for a key.
+
+    There is no public list of what autocast casts.
+    """
+    names = torch._C._dispatch_get_all_op_names()
+    return tuple(
+        name.removeprefix("aten::")
+        for name in names
+        if name.startswith("aten::") and torch._C._dispatch_has_kernel_for_dispatch_key(name, key)
+    )
+
+
+_AUTOCAST = "AutocastPrivateUse1"  # a key that no device of torch's own uses
+
+
+@contextmanager
+def autocast_kernels(kernels: dict[str, Callable[..., Any]]) -> Iterator[None]:
+    """Send operators on any tensor through these kernels first, above autograd.
+
+    ``torch.autocast`` cannot: it passes tensors of the meta device by.
+    """
+    others = torch.library.Library("_", "IMPL")
+    library = torch.library.Library("aten", "IMPL")
+    others.fallback(torch.library.fallthrough_kernel, _AUTOCAST)
+    for name, kernel in kernels.items():
+        library.impl(name, kernel, _AUTOCAST)
+    was_enabled = torch.is_autocast_enabled("privateuseone")
+    torch.set_autocast_enabled("privateuseone", True)
+    try:
+        with torch._C._IncludeDispatchKeyGuard(torch._C.DispatchKey.AutocastPrivateUse1):
+            yield
+    finally:
+        torch.set_autocast_enabled("privateuseone", was_enabled)
+        destroy(library)
+        destroy(others)
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Inside one of those kernels: the operator goes on to autograd."""
+    keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastPrivateUse1)
+    with torch._C._ExcludeDispatchKeyGuard(keys):
+        yield
 
 
 @contextmanager

@@ -1,0 +1,67 @@
+"""The optimizer's part of a training step: its state, and what the update itself needs.
+
+The optimizers are torch's own, stepping on parameters without data. On a GPU torch updates all
+parameters in one call an operation ("foreach"), which makes temporaries as large as all of them;
+on the CPU one parameter after the other. The traced step is never the first: state exists from
+the step before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archscope.trace.execution import Execution
+from archscope.trace.recorder import Recorder
+
+_CLASSES: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+    "sgd": (torch.optim.SGD, {"lr": 1e-3}),
+    "momentum": (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9}),
+    "adam": (torch.optim.Adam, {}),
+    "adamw": (torch.optim.AdamW, {}),
+}
+
+
+class TrainingStep:
+    """What is there before a training step, and what follows its backward pass."""
+
+    def __init__(self, execution: Execution, parameters: Iterable[nn.Parameter]):
+        self._execution = execution
+        self._parameters = [p for p in dict.fromkeys(parameters) if p.requires_grad]
+        self._optimizer: torch.optim.Optimizer | None = None
+
+    def prepare(self, recorder: Recorder) -> None:
+        """Make what earlier steps left: optimizer state, and gradients if they accumulate."""
+        with recorder.silence():
+            if self._execution.optimizer is not None and self._parameters:
+                self._optimizer = self._stepped_once(self._execution.optimizer)
+            if self._execution.accumulate:
+                for parameter in self._parameters:
+                    parameter.grad = torch.empty_like(parameter)
+        if self._optimizer is not None:
+            for state in self._optimizer.state.values():
+                for name, value in state.items():
+                    if isinstance(value, Tensor):
+                        recorder.adopt(value, "optimizer", (name,))
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                recorder.adopt(parameter.grad, "gradient")
+
+    def update(self, recorder: Recorder) -> None:
+        """Step, recorded."""
+        if self._optimizer is not None:
+            recorder.phase = "optimizer"
+            self._optimizer.step()
+
+    def _stepped_once(self, name: str) -> torch.optim.Optimizer:
+        kind, options = _CLASSES[name]
+        on_gpu = self._execution.device == "cuda"
+        optimizer = kind(self._parameters, foreach=on_gpu, **options)
+        for parameter in self._parameters:
+            parameter.grad = torch.empty_like(parameter)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return optimizer
