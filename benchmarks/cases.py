@@ -35,10 +35,12 @@ class Case:
 
     def to(self, device: str) -> Case:
         """The same case with its parameters and inputs on another device."""
+
+        def move(leaf: Any) -> Any:
+            return leaf.to(device) if isinstance(leaf, Tensor | PackedSequence) else leaf
+
         args, kwargs = tree_map(
-            lambda leaf: leaf.to(device) if isinstance(leaf, Tensor | PackedSequence) else leaf,
-            (self.args, self.kwargs),
-            is_leaf=lambda leaf: isinstance(leaf, PackedSequence),
+            move, (self.args, self.kwargs), is_leaf=lambda leaf: isinstance(leaf, PackedSequence)
         )
         return Case(self.module.to(device), args, self.macs, kwargs)
 
@@ -426,7 +428,7 @@ def attention(
     )
 
 
-def sdpa(*inputs: Tensor, **options: Any) -> Tensor:
+def sdpa(*inputs: Any, **options: Any) -> Tensor:
     return F.scaled_dot_product_attention(*inputs, **options)
 
 
@@ -561,7 +563,14 @@ def decoder_layer() -> Case:
 # Recurrent layers: each gate of a step is a product with the input and one with the last output,
 # which at the first step is zero and multiplied all the same.
 
-GATES = {nn.LSTM: 4, nn.GRU: 3, nn.RNN: 1, nn.LSTMCell: 4, nn.GRUCell: 3, nn.RNNCell: 1}
+GATES: dict[Any, int] = {
+    nn.LSTM: 4,
+    nn.GRU: 3,
+    nn.RNN: 1,
+    nn.LSTMCell: 4,
+    nn.GRUCell: 3,
+    nn.RNNCell: 1,
+}
 
 
 def recurrent_step_macs(
@@ -675,8 +684,8 @@ def packing_recurrent() -> Case:
 def cell_loop(cell: Callable[..., nn.RNNCellBase]) -> Case:
     batch, steps, inputs, hidden = 3, 5, 40, 32
 
-    def unroll(self: Any, sequence: Tensor) -> Tensor:
-        state = None
+    def unroll(self: Any, sequence: Tensor) -> Any:
+        state: Any = None
         for x in sequence:
             state = self.cell(x, state)
         return state[0] if isinstance(state, tuple) else state
@@ -800,12 +809,17 @@ def perceptron(width: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, width))
 
 
+def eagerly_compiled(module: nn.Module) -> nn.Module:
+    compiled: Any = torch.compile(module, backend="eager")
+    return compiled
+
+
 @case("torch.compile, whole module")
 def compiled() -> Case:
     batch, width, hidden = 2, 32, 48
     return counted(
         batch * 2 * width * hidden,
-        torch.compile(perceptron(width, hidden), backend="eager"),
+        eagerly_compiled(perceptron(width, hidden)),
         torch.randn(batch, width),
     )
 
@@ -813,10 +827,9 @@ def compiled() -> Case:
 @case("torch.compile, inner module")
 def compiled_inside() -> Case:
     batch, width, hidden, fan_out = 2, 32, 48, 40
-    inner = torch.compile(perceptron(width, hidden), backend="eager")
     return counted(
         batch * (2 * width * hidden + width * fan_out),
-        nn.Sequential(inner, nn.Linear(width, fan_out)),
+        nn.Sequential(eagerly_compiled(perceptron(width, hidden)), nn.Linear(width, fan_out)),
         torch.randn(batch, width),
     )
 

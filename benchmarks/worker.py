@@ -1,12 +1,10 @@
-"""A counter in a process of its own, which forks for every case.
+"""A counter in a process of its own, answering case after case.
 
 python -m benchmarks.worker FD COUNTER CASE...   (started by `answers`, which reads FD)
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import warnings
@@ -25,28 +23,32 @@ Answer = float | str
 
 
 def answers(counter: str, names: list[str], seconds: float) -> Iterator[Answer]:
-    """One answer a case: MACs, or in words why there are none."""
+    """One answer a case: MACs, or in words why there are none.
+
+    After a failure a new process takes over, since what a counter had patched when it failed
+    would spoil its next count.
+    """
     remaining = list(names)
     while remaining:
         receiver, sender = Pipe(duplex=False)
         descriptor = sender.fileno()
+        # Not multiprocessing and no fork: torchlens refuses to run in a child of either.
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", str(descriptor), counter, *remaining],
             pass_fds=[descriptor],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
         )
         sender.close()
         answer = receive(receiver, STARTUP_SECONDS)
         if answer != STARTED:
             yield from [answer] * len(remaining)
             remaining = []
-        while remaining and answer != TIMED_OUT:
+        while remaining and (answer == STARTED or isinstance(answer, float)):
             answer = receive(receiver, seconds)
             remaining = remaining[1:]
             yield answer
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
 
 
@@ -90,21 +92,11 @@ def main(descriptor: str, counter: str, *names: str) -> None:
         return
     sender.send(STARTED)
     for name in names:
-        # Forked, because what a counter patched when it failed would spoil the next case.
-        child = os.fork()
-        if child == 0:
-            sender.send(answer_to(adaptor, name))
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if status:
-            sender.send(DIED)
-
-
-def answer_to(adaptor: counters.Counter, name: str) -> Answer:
-    try:
-        return count(adaptor, name)
-    except Exception as error:
-        return explained(error)
+        try:
+            sender.send(count(adaptor, name))
+        except Exception as error:
+            sender.send(explained(error))
+            return
 
 
 if __name__ == "__main__":
