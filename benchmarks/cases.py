@@ -24,6 +24,9 @@ from torch.utils._pytree import tree_map
 from torch.utils.checkpoint import checkpoint
 
 
+MOVABLE: tuple[Any, ...] = (Tensor, PackedSequence)
+
+
 @dataclass(frozen=True)
 class Case:
     """A module, the arguments of one call of it, and the MACs of that call."""
@@ -37,7 +40,7 @@ class Case:
         """The same case with its parameters and inputs on another device."""
 
         def move(leaf: Any) -> Any:
-            return leaf.to(device) if isinstance(leaf, Tensor | PackedSequence) else leaf
+            return leaf.to(device) if isinstance(leaf, MOVABLE) else leaf
 
         args, kwargs = tree_map(
             move, (self.args, self.kwargs), is_leaf=lambda leaf: isinstance(leaf, PackedSequence)

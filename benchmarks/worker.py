@@ -1,6 +1,6 @@
 """A counter in a process of its own, answering case after case.
 
-python -m benchmarks.worker FD COUNTER CASE...   (started by `answers`, which reads FD)
+``python -m benchmarks.worker FD COUNTER CASE...`` is started by `answers`, which reads FD.
 """
 
 from __future__ import annotations
