@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 from archscope.errors import InvalidInput
 
 DEVICES = ("cuda", "cpu")
@@ -63,6 +65,11 @@ class Execution:
         default = asdict(Execution())
         kept = ("device", "attention")
         return {k: v for k, v in asdict(self).items() if k in kept or v != default[k]}
+
+    @property
+    def torch_dtype(self) -> torch.dtype | None:
+        """The dtype of weights, buffers and inputs, where one is asked for."""
+        return None if self.dtype is None else getattr(torch, self.dtype)
 
     def check_mode(self, mode: str | None) -> None:
         """Raise ``InvalidInput`` where a choice needs training and the mode is another."""

@@ -20,11 +20,13 @@ from archscope.trace import torch_private
 from archscope.trace.costs import Cost
 from archscope.trace.costs.attention import attention_backward_cost, attention_cost
 from archscope.trace.costs.recurrent import GATES, cell_cost, layer_backward_cost, layer_cost
+from archscope.trace.execution import Execution
 from archscope.trace.recorder import Recorder
 from archscope.trace.records import Recurrence, elements
 from archscope.trace.remembered import META
 
 _running: list[Recorder] = []
+_registered: list[dict[str, Callable[..., Any]]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,10 @@ class _ClosedForm(torch.autograd.Function):
     """One recorded operator forward, one backward; nothing inside is recorded."""
 
     @staticmethod
-    def forward(ctx: Any, closed: _Closed, *tensors: Tensor) -> Any:
+    def forward(ctx: Any, closed: _Closed, grad_enabled: bool, *tensors: Tensor) -> Any:
         recorder = _running[-1]
         ctx.closed = closed
-        needs_backward = any(ctx.needs_input_grad)
+        needs_backward = grad_enabled and any(ctx.needs_input_grad)
         with recorder.silence():
             if recorder.on_data:
                 outputs = _compute_on_data(ctx, closed, tensors, needs_backward)
@@ -73,7 +75,7 @@ class _ClosedForm(torch.autograd.Function):
         recorder = _running[-1]
         saved = ctx.saved_tensors
         tensors = saved[: ctx.given]
-        wanted = ctx.needs_input_grad[1:]
+        wanted = ctx.needs_input_grad[2:]
         with recorder.silence():
             if recorder.on_data:
                 gradients = _gradients_on_data(ctx, grads, wanted)
@@ -88,7 +90,7 @@ class _ClosedForm(torch.autograd.Function):
             [gradient for gradient in gradients if gradient is not None],
             ctx.closed.backward_cost,
         )
-        return None, *gradients
+        return None, None, *gradients
 
 
 def _compute_on_data(
@@ -121,7 +123,8 @@ def _run(closed: _Closed, tensors: Sequence[Tensor]) -> Any:
     recorder = _running[-1]
     if not recorder.on_data:
         tensors = [t if t.is_meta else _stand_in(recorder, t) for t in tensors]
-    return _ClosedForm.apply(closed, *tensors)
+    # Inside of forward gradients are always off, so it has to be told.
+    return _ClosedForm.apply(closed, torch.is_grad_enabled(), *tensors)
 
 
 def _stand_in(recorder: Recorder, tensor: Tensor) -> Tensor:
@@ -378,6 +381,21 @@ def _recurrent_cell(cell: str) -> Callable[..., Any]:
     return step
 
 
+# -- by choice -------------------------------------------------------------------------------------
+
+
+def _attention_with_scores(*args: Any, **kwargs: Any) -> Tensor:
+    """Attention as matrix products and a softmax: the scores are stored."""
+    return torch.ops.aten._scaled_dot_product_attention_math.default(*args, **kwargs)[0]
+
+
+def _dropout_on_cuda(x: Tensor, p: float, train: bool) -> Tensor:
+    """In training one kernel, whose mask has one byte an element."""
+    if train and 0 < p < 1 and x.numel():
+        return torch.ops.aten.native_dropout.default(x, p, train)[0]
+    return torch.ops.aten.dropout.default.decompose(x, p, train)
+
+
 # -- registration ----------------------------------------------------------------------------------
 
 
@@ -393,25 +411,38 @@ def _kernels() -> dict[str, Callable[..., Any]]:
 _KERNELS = _kernels()
 
 
+def _chosen(execution: Execution, on_data: bool) -> dict[str, Callable[..., Any]]:
+    kernels = dict(_KERNELS)
+    if on_data:
+        return kernels
+    if execution.attention == "math":
+        kernels["scaled_dot_product_attention"] = _attention_with_scores
+    if execution.device == "cuda":
+        kernels["dropout"] = _dropout_on_cuda
+    return kernels
+
+
 def kernel_for(func: torch._ops.OpOverload) -> Callable[..., Any] | None:
     """The closed form of an operator that reaches the recorder whole, in inference mode."""
     name = func._schema.name.removeprefix("aten::")
     overload = func._overloadname
-    return _KERNELS.get(name if overload == "default" else f"{name}.{overload}")
+    return _registered[-1].get(name if overload == "default" else f"{name}.{overload}")
 
 
 @contextmanager
-def closed_forms(recorder: Recorder) -> Iterator[None]:
+def closed_forms(recorder: Recorder, execution: Execution) -> Iterator[None]:
     """For the length of a run, attention and recurrent operators go to their closed forms."""
     library = torch.library.Library("aten", "IMPL")
     key = "AutogradCPU" if recorder.on_data else "AutogradMeta"
     _running.append(recorder)
+    _registered.append(_chosen(execution, recorder.on_data))
     try:
-        for name, kernel in _KERNELS.items():
+        for name, kernel in _registered[-1].items():
             library.impl(name, kernel, key)
         yield
     finally:
         _running.pop()
+        _registered.pop()
         torch_private.destroy(library)
 
 

@@ -18,17 +18,21 @@ LARGEST_KEPT = 1 << 22
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor that is wanted: its shape and dtype."""
+    """A tensor that is wanted: its shape, and its dtype unless that is the model's own."""
 
     shape: tuple[int, ...]
-    dtype: torch.dtype = torch.float32
+    dtype: torch.dtype | None = None
+
+    def of(self, dtype: torch.dtype) -> TensorSpec:
+        """The same with that dtype, if it has none."""
+        return self if self.dtype is not None else TensorSpec(self.shape, dtype)
 
 
 def normalise(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Positional and keyword inputs, with every shape made a ``TensorSpec``.
 
     ``inputs`` is a tuple or list of positional inputs, a single tensor or shape, or a dictionary
-    of keyword inputs. A tuple of integers is a shape, in float32.
+    of keyword inputs. A tuple of integers is a shape.
 
     Raises:
         InvalidInput: a shape with a size that is not positive, or no inputs at all.
@@ -76,12 +80,32 @@ def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     return value
 
 
+def with_dtype(value: Any, dtype: torch.dtype) -> Any:
+    """The same inputs, where the shapes without a dtype have this one."""
+    if isinstance(value, TensorSpec):
+        return value.of(dtype)
+    if isinstance(value, PackedSequence):
+        return value
+    return _mapped(value, lambda item: with_dtype(item, dtype))
+
+
+def cast(value: Any, dtype: torch.dtype | None) -> Any:
+    """The same tensors, those of floating point in another dtype."""
+    if dtype is None:
+        return value
+    if isinstance(value, Tensor | PackedSequence):
+        floating = (value if isinstance(value, Tensor) else value.data).dtype.is_floating_point
+        return value.to(dtype) if floating else value
+    return _mapped(value, lambda item: cast(item, dtype))
+
+
 def on_meta(value: Any) -> Any:
     """The same inputs without data; small integer tensors keep theirs."""
     if isinstance(value, PackedSequence):
         data = _without_data(value.data)
         return PackedSequence(data, value.batch_sizes, value.sorted_indices, value.unsorted_indices)
     if isinstance(value, TensorSpec):
+        value = value.of(torch.float32)
         if _keeps_values(value.dtype, value.shape):
             return _random(value)
         return torch.empty(value.shape, dtype=value.dtype, device="meta")
@@ -128,8 +152,9 @@ def _collect(name: str, value: Any, found: list[tuple[str, Tensor]]) -> None:
             _collect(f"{name}.{key}", item, found)
 
 
-def _keeps_values(dtype: torch.dtype, shape: Any) -> bool:
+def _keeps_values(dtype: torch.dtype | None, shape: Any) -> bool:
     count = 1
+    dtype = dtype or torch.float32
     for size in shape:
         count *= size
     return not (dtype.is_floating_point or dtype.is_complex) and count <= LARGEST_KEPT
@@ -146,7 +171,8 @@ def _without_data(tensor: Tensor) -> Tensor:
 
 def _random(spec: TensorSpec) -> Tensor:
     """Random values of that dtype: standard normal, or indices that any vocabulary has."""
+    dtype = spec.dtype or torch.float32
     generator = torch.Generator().manual_seed(0)
-    if spec.dtype.is_floating_point or spec.dtype.is_complex:
-        return torch.randn(spec.shape, dtype=spec.dtype, generator=generator)
-    return torch.randint(0, 2, spec.shape, generator=generator).to(spec.dtype)
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.randn(spec.shape, dtype=dtype, generator=generator)
+    return torch.randint(0, 2, spec.shape, generator=generator).to(dtype)

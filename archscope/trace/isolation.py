@@ -34,12 +34,17 @@ class StandIns:
 
 
 @contextmanager
-def isolated(model: nn.Module, *, on_data: bool = False) -> Iterator[StandIns]:
-    """Lend a module to a run: stand-ins inside, everything as it was afterwards."""
+def isolated(
+    model: nn.Module, *, on_data: bool = False, dtype: torch.dtype | None = None
+) -> Iterator[StandIns]:
+    """Lend a module to a run: stand-ins inside, everything as it was afterwards.
+
+    With ``dtype`` floating-point stand-ins have that dtype, as after ``model.to(dtype)``.
+    """
     modules = list(model.modules())
     snapshots = [_snapshot(module) for module in modules]
     random_state = _random_state()
-    stand_in = _StandInMaker(on_data)
+    stand_in = _StandInMaker(on_data, dtype)
     try:
         parameters: dict[str, nn.Parameter] = {}
         buffers: dict[str, Tensor] = {}
@@ -64,8 +69,9 @@ def isolated(model: nn.Module, *, on_data: bool = False) -> Iterator[StandIns]:
 class _StandInMaker:
     """Makes one stand-in per tensor, sharing storages where the originals do."""
 
-    def __init__(self, on_data: bool):
+    def __init__(self, on_data: bool, dtype: torch.dtype | None):
         self.on_data = on_data
+        self.dtype = dtype
         self._made: dict[int, Tensor] = {}
         self._storages: dict[int, Tensor] = {}
         self._originals: list[Tensor] = []  # kept alive: identities must not be reused
@@ -101,25 +107,29 @@ class _StandInMaker:
 
     def _with_data(self, tensor: Tensor, is_parameter: bool) -> Tensor:
         if tensor.is_meta:
-            return _random_like(tensor)
-        data = tensor.detach().to("cpu")
+            return _random_like(tensor).to(self._dtype_of(tensor))
+        data = tensor.detach().to("cpu", self._dtype_of(tensor))
         return data if is_parameter else data.clone()
 
+    def _dtype_of(self, tensor: Tensor) -> torch.dtype:
+        if self.dtype is None or not tensor.dtype.is_floating_point:
+            return tensor.dtype
+        return self.dtype
+
     def _shape_of(self, tensor: Tensor) -> Tensor:
+        dtype = self._dtype_of(tensor)
         if tensor.layout is not torch.strided:
-            return torch.empty(tensor.shape, dtype=tensor.dtype, device=META)
+            return torch.empty(tensor.shape, dtype=dtype, device=META)
         key = torch_private.storage_key(tensor)
-        nbytes = tensor.untyped_storage().nbytes()
-        if key not in self._storages and nbytes == tensor.numel() * tensor.itemsize:
-            made = torch.empty_strided(
-                tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META
-            )
+        nbytes = tensor.untyped_storage().nbytes() // tensor.itemsize * dtype.itemsize
+        if key not in self._storages and nbytes == tensor.numel() * dtype.itemsize:
+            made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=dtype, device=META)
             self._storages[key] = made
             return made
         if key not in self._storages:
             self._storages[key] = torch.empty(nbytes, dtype=torch.uint8, device=META)
         storage = self._storages[key].untyped_storage()
-        made = torch.empty(0, dtype=tensor.dtype, device=META)
+        made = torch.empty(0, dtype=dtype, device=META)
         return made.set_(storage, tensor.storage_offset(), tensor.shape, tensor.stride())
 
 

@@ -22,14 +22,28 @@ from archscope.trace import torch_private
 from archscope.trace.costs import FREE, Cost
 from archscope.trace.modules import CallStack
 from archscope.trace.operators import WEIGHT_PRODUCTS, Operator, operator
-from archscope.trace.records import Category, Op, Phase, Recurrence, Storage, StorageKind
+from archscope.trace.records import (
+    Category,
+    Op,
+    Phase,
+    Recurrence,
+    Storage,
+    StorageKind,
+    Window,
+)
 from archscope.trace.remembered import META, call_key, made_again, recall, remember
 from archscope.trace.shapes import shape_rule
 from archscope.trace.storages import StorageState, StorageTable
-from archscope.trace.values import DataDependent, result_from_values
-
-# A tensor that a model makes on the CPU stays real up to this many elements.
-LARGEST_REAL = 1 << 22
+from archscope.trace.values import (
+    LARGEST_REAL,
+    DataDependent,
+    as_constant,
+    broadcast_elements,
+    is_to_meta,
+    placed,
+    result_from_values,
+)
+from archscope.trace.windows import window_of
 
 
 class Recorder(TorchDispatchMode):
@@ -87,6 +101,7 @@ class Recorder(TorchDispatchMode):
 
     def close(self) -> tuple[tuple[Op, ...], tuple[Storage, ...]]:
         """The finished records."""
+        self._add_gradients_in_place()
         saved = {
             self._op_of_node[node]: ids
             for node, ids in self._saved.items()
@@ -98,8 +113,20 @@ class Recorder(TorchDispatchMode):
         )
         return tuple(ops), self.storages.close()
 
+    def _add_gradients_in_place(self) -> None:
+        """Where gradients meet, autograd adds into the one that it alone holds, but never under a
+        dispatch mode: let that one go as the sum begins."""
+        for op in self.ops:
+            if op.phase == "backward" and op.name == "add" and len(op.reads) == 2:
+                held = self.storages.states[op.reads[0]]
+                summed = self.storages.states[op.writes[0]]
+                if held.freed_at == op.index + 1 and held.bytes == summed.bytes:
+                    held.freed_at = op.index
+
     def storage_of(self, tensor: Tensor) -> int:
         """The index of a tensor's storage, -1 if it is not known."""
+        if torch_private.is_wrapped(tensor):
+            return -1
         state = self.storages.find(tensor)
         return -1 if state is None else state.index
 
@@ -189,7 +216,11 @@ class Recorder(TorchDispatchMode):
             if not facts.view:
                 return self._run_on_meta(func, facts, tensors, args, kwargs)
         if not tensors and facts.category == "create":
-            kwargs = _moved_if_large(facts, args, kwargs)
+            args, kwargs = placed(facts.name, args, kwargs)
+        elif not facts.mutated and broadcast_elements(tensors) > LARGEST_REAL:
+            return self._run_on_meta(func, facts, tensors, args, kwargs)
+        elif is_to_meta(kwargs):
+            kwargs = {**kwargs, "device": None}  # a known value stays known
         return self._run(func, facts, tensors, args, kwargs)
 
     def _run_on_meta(
@@ -204,6 +235,9 @@ class Recorder(TorchDispatchMode):
             result = result_from_values(func, facts.name, args, kwargs, self.storages.is_hollow)
             self._record(facts, tensors, args, kwargs, _tensors_in((result,)), FREE)
             return result
+        constant = as_constant(facts.name, args, kwargs)
+        if constant is not None:
+            return self._run(func, facts, [], *constant)
         mixed = not all(tensor.is_meta for tensor in tensors)
         written = _written(facts, args, kwargs) if facts.mutated else None
         if mixed and written and any(not tensor.is_meta for tensor in written):
@@ -320,6 +354,7 @@ class Recorder(TorchDispatchMode):
             facts.known,
             in_place=bool(facts.mutated),
             weight_layer=facts.name in WEIGHT_PRODUCTS,
+            window=window_of(facts.name, args),
         )
 
     def _append(
@@ -334,6 +369,7 @@ class Recorder(TorchDispatchMode):
         in_place: bool = False,
         weight_layer: bool = False,
         recurrence: Recurrence | None = None,
+        window: Window | None = None,
     ) -> int:
         index = len(self.ops)
         read_states = [self.storages.of(tensor) for tensor in reads]
@@ -389,6 +425,7 @@ class Recorder(TorchDispatchMode):
                 recomputed=recomputed,
                 forward_op=forward_op,
                 recurrence=recurrence,
+                window=window,
             )
         )
         return index
@@ -456,14 +493,3 @@ def _cost(facts: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: A
         return FREE
     options = {name: value for name, value in kwargs.items() if name != "out"}
     return facts.formula(*args, out=out, **options)
-
-
-def _moved_if_large(
-    facts: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any]:
-    """A large tensor of the model's own making has no data either."""
-    size = args[0] if args and isinstance(args[0], list | tuple) else ()
-    count = 1
-    for length in size:
-        count *= length
-    return {**kwargs, "device": META} if count > LARGEST_REAL else kwargs

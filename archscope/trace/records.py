@@ -31,6 +31,15 @@ class Recurrence:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """What a convolution or a pooling slides over its input; one entry per spatial dimension."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Op:
     """One operator as it ran, in-place or not; views are not operators, they compute nothing.
 
@@ -65,6 +74,7 @@ class Op:
     forward_op: int = -1  # of a backward operator: the forward operator that it differentiates
     saved: tuple[int, ...] = ()  # storages that autograd keeps for this operator's backward
     recurrence: Recurrence | None = None
+    window: Window | None = None
 
     @property
     def output_elements(self) -> int:

@@ -72,7 +72,7 @@ def autocast_kernels(kernels: dict[str, Callable[..., Any]]) -> Iterator[None]:
     was_enabled = torch.is_autocast_enabled("privateuseone")
     torch.set_autocast_enabled("privateuseone", True)
     try:
-        with torch._C._IncludeDispatchKeyGuard(torch._C.DispatchKey.AutocastPrivateUse1):
+        with torch._C._IncludeDispatchKeyGuard(getattr(torch._C.DispatchKey, _AUTOCAST)):
             yield
     finally:
         torch.set_autocast_enabled("privateuseone", was_enabled)
@@ -83,7 +83,7 @@ def autocast_kernels(kernels: dict[str, Callable[..., Any]]) -> Iterator[None]:
 @contextmanager
 def without_autocast() -> Iterator[None]:
     """Inside one of those kernels: the operator goes on to autograd."""
-    keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastPrivateUse1)
+    keys = torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, _AUTOCAST))
     with torch._C._ExcludeDispatchKeyGuard(keys):
         yield
 

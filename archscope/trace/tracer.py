@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -14,9 +15,12 @@ from torch import Tensor, nn
 from archscope.errors import ArchscopeError, InvalidInput, TraceFailed
 from archscope.trace import inputs as given
 from archscope.trace import torch_private
+from archscope.trace.autocast import autocast
+from archscope.trace.execution import Execution
 from archscope.trace.fused import closed_forms
 from archscope.trace.isolation import StandIns, isolated
 from archscope.trace.modules import CallStack, module_calls
+from archscope.trace.optimizer import TrainingStep
 from archscope.trace.recorder import Recorder
 from archscope.trace.records import Parameter, Trace
 from archscope.trace.values import DataDependent
@@ -32,6 +36,12 @@ def trace(
     kwargs: dict[str, Any] | None = None,
     name: str | None = None,
     batch: int | None = None,
+    device: str = "cuda",
+    dtype: str | None = None,
+    amp: str | None = None,
+    attention: str = "fused",
+    optimizer: str | None = None,
+    accumulate: bool = False,
 ) -> Trace:
     """Run a model once on shapes alone and record what happened.
 
@@ -43,13 +53,19 @@ def trace(
         model: any module, on any device; on the meta device it needs no memory for weights.
         inputs: positional inputs, as a tuple of tensors (real or meta) or shapes, nested as the
             model wants them; one tensor or one shape; or a dictionary of keyword inputs. A tuple
-            of integers is a float32 shape.
+            of integers is a shape, in the dtype of the model's parameters.
         mode: "inference" runs in eval mode without gradients; "training" in train mode, forward
             and backward from all outputs that need a gradient. None is a forward pass in the mode
             in which the module is.
         kwargs: keyword inputs beside positional ones.
         name: what to call the model; its class by default.
         batch: the batch size to report; the first size of the first input by default.
+        device: whose kernels to follow where they differ, "cuda" or "cpu"; neither is needed.
+        dtype: run weights and inputs in "float32", "bfloat16", "float16" or "float64".
+        amp: autocast the forward pass to "bfloat16" or "float16".
+        attention: "fused" kernels never store the scores, "math" does.
+        optimizer: "sgd", "momentum", "adam" or "adamw": a training step ends with its update.
+        accumulate: the training step adds to gradients that are there already.
 
     Raises:
         InvalidInput: inputs that cannot be read, or that a layer of the model refuses.
@@ -60,10 +76,15 @@ def trace(
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"a model is a torch.nn.Module, not {type(model).__name__}")
     positional, named = given.normalise(inputs if inputs is not None or not kwargs else ())
-    request = _Request(model, positional, {**named, **(kwargs or {})}, mode, name, batch)
+    own_dtype = _floating_dtype(model)
+    positional, named = given.with_dtype((positional, {**named, **(kwargs or {})}), own_dtype)
+    execution = Execution(device, dtype, amp, attention, optimizer, accumulate)
+    execution.check_mode(mode)
+    request = _Request(model, positional, named, mode, name, batch, execution)
     try:
         return _run(request, on_data=False)
     except _NeedsData as need:
+        _refuse_if_too_large(request, str(need))
         return _run(request, on_data=True, reason=str(need))
 
 
@@ -75,6 +96,7 @@ class _Request:
     mode: Mode | None
     name: str | None
     batch: int | None
+    execution: Execution
 
     @property
     def training(self) -> bool:
@@ -88,22 +110,27 @@ class _NeedsData(Exception):
 def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
     prepare = given.on_cpu if on_data else given.on_meta
     _refuse_grad_inside_inference(request)
-    with isolated(request.model, on_data=on_data) as stand_ins:
-        args = tuple(map(prepare, request.args))
-        kwargs = {name: prepare(value) for name, value in request.kwargs.items()}
+    dtype = request.execution.torch_dtype
+    with isolated(request.model, on_data=on_data, dtype=dtype) as stand_ins:
+        args = given.cast(tuple(map(prepare, request.args)), dtype)
+        kwargs = given.cast({name: prepare(v) for name, v in request.kwargs.items()}, dtype)
         if request.mode is not None:
             request.model.train(request.training)
         calls = CallStack(request.model)
+        if any(map(nn.parameter.is_lazy, stand_ins.parameters.values())):
+            _materialise(request, stand_ins, args, kwargs, on_data)
         recorder = Recorder(calls, on_data=on_data)
         parameters = _adopt(recorder, stand_ins)
-        lazy = tuple(filter(nn.parameter.is_lazy, stand_ins.parameters.values()))
         input_tensors = given.tensors_of(args, kwargs)
         for name, tensor in input_tensors:
             recorder.adopt_input(tensor, name)
+        step = TrainingStep(request.execution, stand_ins.parameters.values())
+        step.prepare(recorder)
         outputs = _forward_and_backward(request, recorder, calls, args, kwargs, on_data)
         produced = tuple(dict.fromkeys(op for t in outputs for op in recorder.writers_of(t)))
         _mark_gradients(recorder, stand_ins)
-        parameters += _materialised(recorder, stand_ins, lazy)
+        with recorder:
+            step.update(recorder)
         ops, storages = recorder.close()
     shape = tuple(input_tensors[0][1].shape) if input_tensors else ()
     return Trace(
@@ -119,7 +146,20 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         outputs=produced,
         ran_on="data" if on_data else "shapes",
         warnings=_warnings(ops, reason, recorder.single_values),
+        options=request.execution.choices,
     )
+
+
+def _refuse_if_too_large(request: _Request, reason: str) -> None:
+    """A run on data needs memory for the weights that have none yet."""
+    needed = sum(p.numel() * p.itemsize for p in request.model.parameters() if p.is_meta)
+    available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > available // 2:
+        raise TraceFailed(
+            f"{request.name or type(request.model).__name__} must be run on data ({reason}); "
+            f"its weights need {needed / 2**30:.0f} GiB and this machine has "
+            f"{available / 2**30:.0f} GiB"
+        )
 
 
 def _refuse_grad_inside_inference(request: _Request) -> None:
@@ -139,10 +179,10 @@ def _forward_and_backward(
 ) -> list[Tensor]:
     """Run the model under the recorder; the tensors that it returned."""
     with ExitStack() as stack:
-        stack.enter_context(_eager())
+        stack.enter_context(_as_written())
         if not on_data:
             stack.enter_context(torch_private.single_values_normalised(recorder.note_single_value))
-        stack.enter_context(closed_forms(recorder))
+        stack.enter_context(closed_forms(recorder, request.execution))
         stack.enter_context(
             module_calls(
                 calls, lambda: len(recorder.ops), lambda: recorder.phase, recorder.storage_of
@@ -156,7 +196,8 @@ def _forward_and_backward(
         )
         stack.enter_context(recorder)
         try:
-            result = request.model(*args, **kwargs)
+            with autocast(request.execution):
+                result = request.model(*args, **kwargs)
             del args, kwargs
             outputs = [tensor for _, tensor in given.tensors_of((_plain(result),), {})]
             if request.training:
@@ -202,13 +243,19 @@ def _plain(result: Any) -> Any:
 
 
 @contextmanager
-def _eager() -> Iterator[None]:
-    """Compiled modules and functions run as they are written."""
-    if "torch._dynamo" not in sys.modules:
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
+def _as_written() -> Iterator[None]:
+    """Compiled modules run as they are written, and encoders without their fast path, which packs
+    padded sequences into nested tensors that have no shape."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        if "torch._dynamo" not in sys.modules:
+            yield
+        else:
+            with torch.compiler.set_stance("force_eager"):
+                yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 # -- before and after ------------------------------------------------------------------------------
@@ -233,20 +280,24 @@ def _adopt(recorder: Recorder, stand_ins: StandIns) -> list[Parameter]:
     return found
 
 
-def _materialised(
-    recorder: Recorder, stand_ins: StandIns, lazy: tuple[Tensor, ...]
-) -> list[Parameter]:
-    """The parameters that lazy modules got their shapes for during the run."""
-    found = []
-    for parameter in lazy:
-        names = stand_ins.names[id(parameter)]
+def _materialise(
+    request: _Request, stand_ins: StandIns, args: Any, kwargs: Any, on_data: bool
+) -> None:
+    """Give lazy modules their shapes: a first run, whose record is thrown away."""
+    calls = CallStack(request.model)
+    first = replace(request, mode=None)
+    _forward_and_backward(first, Recorder(calls, on_data=on_data), calls, args, kwargs, on_data)
+    for name, parameter in stand_ins.parameters.items():
         if nn.parameter.is_lazy(parameter):
             raise InvalidInput(
-                f"parameter {names[0]} belongs to a lazy module that the input never reached"
+                f"parameter {name} belongs to a lazy module that the input never reaches"
             )
-        state = recorder.adopt(parameter, "weight", names)
-        found.append(_parameter(names, parameter, state.index))
-    return found
+
+
+def _floating_dtype(model: nn.Module) -> torch.dtype:
+    """The dtype of the model's parameters: that of its inputs where none is given."""
+    dtypes = {p.dtype for p in model.parameters() if p.dtype.is_floating_point}
+    return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
 def _parameter(names: tuple[str, ...], tensor: Tensor, storage: int) -> Parameter:
@@ -300,17 +351,19 @@ def _explained(error: Exception, request: _Request, calls: CallStack, on_data: b
             {name: given.on_meta(value) for name, value in request.kwargs.items()},
         )
     )
+    refused = isinstance(error, RuntimeError | TypeError | ValueError | IndexError)
+    verb = "does not accept the input" if refused else "raised on the input"
     failed = calls.failed_in
     if failed is None or not failed.path:
-        where = f"{model} does not accept the input {shapes}"
+        where = f"{model} {verb} {shapes}"
     else:
         got = ", ".join("x".join(map(str, shape)) for shape in failed.input_shapes)
         settings = f"({failed.detail})" if failed.detail else ""
         where = (
-            f"{model} does not accept the input {shapes}: "
+            f"{model} {verb} {shapes}: "
             f"layer {failed.path} {failed.kind}{settings} got {got or 'no tensors'}"
         )
-    kind = InvalidInput if isinstance(error, RuntimeError | TypeError | ValueError) else TraceFailed
+    kind = InvalidInput if refused else TraceFailed
     return kind(f"{where}: {type(error).__name__}: {_one_line(error)}")
 
 
@@ -318,7 +371,9 @@ def _wants_data(error: Exception) -> bool:
     if isinstance(error, DataDependent | NotImplementedError):
         return True
     text = str(error).lower()
-    return "meta tensor" in text or "meta device" in text or "device meta" in text
+    return any(
+        sign in text for sign in ("meta tensor", "meta device", "device meta", "nestedtensor")
+    )
 
 
 def _one_line(error: Exception) -> str:

@@ -1,19 +1,22 @@
-"""Operators whose output depends on values, where the values are known.
+"""Values that are known in a run on shapes, and operators whose output depends on values.
 
-Beside tensors that are only shapes, a model has small ones of its own making that are real: masks,
-positions, lengths. What such a tensor decides (which elements are picked, how many) can be
-answered; what depends on the input cannot, and the model is then run on data.
+Beside tensors that are only shapes, a model has small ones of its own making: positions, masks,
+lengths. Those made of whole numbers are kept on the CPU with their values, wherever the model
+wanted them, so that what they decide (which elements are picked, how many, which branch is taken)
+can be answered. What depends on the input cannot, and the model is then run on data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 META = torch.device("meta")
+# A tensor of the model's own making keeps its values up to this many elements.
+LARGEST_REAL = 1 << 22
 
 
 class DataDependent(RuntimeError):
@@ -73,3 +76,77 @@ def _pack(x: Tensor, lengths: Tensor, batch_first: bool) -> tuple[Tensor, Tensor
 
 def _on_meta(tensor: Tensor) -> Tensor:
     return tensor if tensor.is_meta else torch.empty_like(tensor, device=META)
+
+
+# -- what stays real -------------------------------------------------------------------------------
+
+_SIZE_FIRST = ("zeros", "ones", "full", "eye")
+_NEW = ("new_zeros", "new_ones", "new_full")
+_LIKE = ("zeros_like", "ones_like", "full_like")
+
+
+def placed(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Where a tensor is made that is made of no other: whole numbers on the CPU, with values;
+    anything too large as a shape; else where the model wanted it."""
+    constant = as_constant(name, args, kwargs)
+    if constant is not None:
+        return constant
+    if args and isinstance(args[0], list | tuple) and _count(args[0]) > LARGEST_REAL:
+        return args, {**kwargs, "device": META}
+    return args, kwargs
+
+
+def as_constant(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """The arguments that make a small tensor of known whole numbers on the CPU, if it is one."""
+    if name == "arange":
+        whole = all(isinstance(value, int) for value in args)
+        dtype, count = torch.int64 if whole else torch.float32, max(map(abs, args), default=0)
+    elif name in _SIZE_FIRST:
+        fill = args[1] if name == "full" else 1.0
+        dtype = torch.bool if fill is True or fill is False else _kind(fill)
+        count = _count(args[0]) if isinstance(args[0], list | tuple) else args[0] ** 2
+    elif name in _NEW:
+        dtype, count = args[0].dtype, _count(args[1])
+        args = (torch.empty(0, dtype=dtype), *args[1:])
+    elif name in _LIKE:
+        dtype, count = args[0].dtype, args[0].numel()
+        if count <= LARGEST_REAL:
+            args = (torch.empty(args[0].shape, dtype=dtype), *args[1:])
+    else:
+        return None
+    dtype = kwargs.get("dtype") or dtype
+    if dtype.is_floating_point or dtype.is_complex or count > LARGEST_REAL:
+        return None
+    return args, {**kwargs, "device": torch.device("cpu")}
+
+
+def is_to_meta(kwargs: dict[str, Any]) -> bool:
+    """Whether a copy to the meta device is asked for."""
+    device = kwargs.get("device")
+    return device is not None and torch.device(device).type == "meta"
+
+
+def broadcast_elements(tensors: Sequence[Tensor]) -> int:
+    """Elements that an elementwise result of these tensors would have."""
+    if len(tensors) == 1:
+        return tensors[0].numel()
+    sizes: dict[int, int] = {}
+    for tensor in tensors:
+        for axis, size in enumerate(reversed(tensor.shape)):
+            sizes[axis] = max(sizes.get(axis, 1), size)
+    return _count(sizes.values())
+
+
+def _kind(fill: Any) -> torch.dtype:
+    return torch.int64 if isinstance(fill, int) else torch.float32
+
+
+def _count(sizes: Iterable[int]) -> int:
+    count = 1
+    for size in sizes:
+        count *= size
+    return count

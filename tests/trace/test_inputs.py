@@ -93,7 +93,7 @@ def test_the_layer_that_refuses_an_input_is_named():
     ("call", "hint"),
     [
         (lambda: archscope.analyze(nn.Linear(2, 2)), "needs inputs"),
-        (lambda: archscope.analyze(nn.Linear(2, 2), inputs="x"), "tensors or shapes"),
+        (lambda: archscope.analyze(nn.Linear(2, 2), inputs=5), "tensors or shapes"),
         (lambda: archscope.analyze(nn.Linear(2, 2), inputs=(-1, 2)), "negative"),
         (lambda: archscope.analyze(nn.Linear(2, 2), inputs=(1, 2), mode="eval"), "'training'"),
         (lambda: archscope.analyze(nn.Linear(2, 2), inputs=(1, 2), hidden=3), "references only"),

@@ -310,6 +310,8 @@ MOVE = {
     "isfinite",
     "lift_fresh_copy_",
     "record_stream",
+    "profiler::_record_function_enter_new",
+    "profiler::_record_function_exit",
     "sym_size",
     "sym_numel",
     "sym_stride",

@@ -85,6 +85,18 @@ def linear(x: Any, weight: Any, bias: Any = None, *_: Any, out: Any, **__: Any) 
     return product(elements_of(out) * x.shape[-1], x.dtype, extra)
 
 
+@cost_of(
+    "quantized::linear",
+    "quantized::linear_relu",
+    "quantized::linear_dynamic",
+    "quantized::linear_dynamic_fp16",
+    "quantized::linear_relu_dynamic",
+)
+def quantised_linear(x: Any, packed: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """The weight is packed out of sight: every output takes k, as in ``linear``."""
+    return product(elements_of(out) * x.shape[-1], x.dtype, elements_of(out))
+
+
 @cost_of("linear_backward", "mkldnn_linear_backward")
 def linear_backward(
     x: Any, grad: Any, weight: Any, output_mask: Any = (True,) * 3, *, out: Any
