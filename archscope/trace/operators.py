@@ -39,6 +39,7 @@ WEIGHT_PRODUCTS = {
     "_scaled_mm",
     "_int_mm",
     "bmm",
+    "_grouped_mm",
     "baddbmm",
     "baddbmm_",
     "addbmm",

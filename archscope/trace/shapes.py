@@ -124,6 +124,17 @@ def _bmm(a: Tensor, b: Tensor) -> Any:
     return _empty((a.shape[0], a.shape[1], b.shape[2]), a)
 
 
+def _grouped_mm(
+    a: Tensor, b: Tensor, offs: Tensor | None = None, bias: Tensor | None = None, *_: Any, **__: Any
+) -> Any:
+    """Torch's own rule wants bfloat16, which only its GPU kernel does."""
+    if a.shape[-1] != b.shape[-2]:
+        return NotImplemented
+    if a.dim() == 2 and b.dim() == 2 and offs is not None:
+        return _empty((offs.shape[0], a.shape[0], b.shape[1]), a)
+    return _empty((*a.shape[:-1], b.shape[-1]), a)
+
+
 def _convolution(
     x: Tensor,
     weight: Tensor,
@@ -308,6 +319,7 @@ _RULES: dict[str, Callable[..., Any]] = {
     "mm": _mm,
     "addmm": _addmm,
     "bmm": _bmm,
+    "_grouped_mm": _grouped_mm,
     "convolution": _convolution,
     "convolution_backward": _convolution_backward,
     "max_pool2d_with_indices": _max_pool2d,

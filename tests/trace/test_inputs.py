@@ -102,7 +102,6 @@ def test_the_layer_that_refuses_an_input_is_named():
         (lambda: archscope.analyze("vgg16", batch=0), "batch"),
         (lambda: archscope.analyze("vgg16", numclasses=3), "num_classes"),
         (lambda: archscope.analyze("vgg16", input=(3, 225)), "vgg16"),
-        (lambda: archscope.analyze("vgg16", inputs=(1, 3, 224, 224)), "input="),
         (lambda: archscope.trace(lambda x: x, (1, 2)), "torch.nn.Module"),
     ],
 )

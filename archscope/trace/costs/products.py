@@ -42,6 +42,18 @@ def bmm(a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     return product(elements_of(a) * b.shape[2], a.dtype)
 
 
+@cost_of("_grouped_mm", "_scaled_grouped_mm")
+def grouped_mm(a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """Products of groups of rows, of columns, or one per batch: every term is in one group.
+
+    (t, k) with (g, k, n) is tkn whichever row belongs to which group; (m, t) with (t, n), where
+    the groups divide t, makes (g, m, n) from mtn.
+    """
+    if len(a.shape) == 2 and len(b.shape) == 2:
+        return product(elements_of(a) * b.shape[1], a.dtype)
+    return product(elements_of(out) * a.shape[-1], a.dtype)
+
+
 @cost_of("baddbmm", "baddbmm_")
 def baddbmm(bias: Any, a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """bmnk, and one addition per output."""
@@ -109,15 +121,27 @@ def linear_backward(
 
 @cost_of("_trilinear")
 def trilinear(
-    i1: Any, i2: Any, i3: Any, new1: Any, new2: Any, new3: Any, *_: Any, out: Any, **__: Any
+    i1: Any,
+    i2: Any,
+    i3: Any,
+    new1: Any,
+    new2: Any,
+    new3: Any,
+    summed: Any,
+    *_: Any,
+    out: Any,
+    **__: Any,
 ) -> Cost:
-    """A bilinear layer: out_o = sum_ij x_i W_oij y_j, one multiply-add per (o, i, j).
+    """Two products in turn, as torch runs a bilinear layer: (x W) y.
 
-    The second multiplication of each term is one more floating-point operation.
+    out_o = sum_j (sum_i x_i W_oij) y_j, that is ioj + oj multiply-adds a sample. An axis that is
+    summed and that the third operand lacks is summed by the first product.
     """
-    operands = (_unsqueezed(i1, new1), _unsqueezed(i2, new2), _unsqueezed(i3, new3))
-    terms = prod(max(sizes) for sizes in zip(*operands, strict=True))
-    return product(terms, i1.dtype, terms)
+    first, second, third = _unsqueezed(i1, new1), _unsqueezed(i2, new2), _unsqueezed(i3, new3)
+    inner = [max(sizes) for sizes in zip(first, second, strict=True)]
+    between = [1 if axis in summed and axis in new3 else n for axis, n in enumerate(inner)]
+    outer = [max(sizes) for sizes in zip(between, third, strict=True)]
+    return product(prod(inner) + prod(outer), i1.dtype)
 
 
 def _unsqueezed(tensor: Any, dims: Any) -> list[int]:
