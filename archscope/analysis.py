@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archscope.errors import InvalidInput
 from archscope.report import Report
+from archscope.sources import check_positive, resolve
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from archscope.sources.inputs import Input
 
 
 def analyze(
@@ -17,7 +21,7 @@ def analyze(
     *,
     kwargs: dict[str, Any] | None = None,
     batch: int | None = None,
-    input: tuple[int, ...] | None = None,
+    input: Input = None,
     mode: str | None = None,
     name: str | None = None,
     strict: bool = False,
@@ -26,12 +30,15 @@ def analyze(
     """Run a model once on shapes alone and report what it costs.
 
     Args:
-        model: a reference ("vgg16") or any module, which is left exactly as it was.
-        inputs: for a module, what to call it with: a tuple of tensors, real or meta, or of
-            shapes, nested as the model wants them; or a dictionary of keyword inputs.
+        model: a reference ("vgg16", "timm:resnet50", "net.py:Net"; see ``archscope.sources``) or
+            any module, which is left exactly as it was.
+        inputs: what to call the model with: a tuple of tensors, real or meta, or of shapes,
+            nested as the model wants them; a dictionary of keyword inputs; or the function that
+            makes them ("net.py:make_inputs"). A reference often knows its own.
         kwargs: keyword inputs beside positional ones.
         batch: the batch size of a reference or of ``input`` (1 by default).
-        input: the shape of one sample, without the batch: (3, 320, 320).
+        input: the shape of one sample, without the batch, as a tuple or as text: (3, 320, 320),
+            "3x320x320", "ids:int64:1x128"; see ``archscope.sources.inputs``.
         mode: "inference" or "training". A reference is analysed in inference by default, a module
             in the mode in which it is, forward only.
         name: what to call the model in the report.
@@ -45,34 +52,36 @@ def analyze(
         ArchscopeError: an unknown reference or option, inputs that the model refuses, a model
             that raises; in ``strict`` mode an operator without a formula. The message is one line.
     """
-    from archscope.sources import check_positive, resolve
+    from archscope.sources.inputs import arguments, made_by, specs
     from archscope.trace import trace
 
     if mode not in (None, "inference", "training"):
         raise InvalidInput(f"mode '{mode}' is not known; it is 'inference' or 'training'")
+    if input is not None and inputs is not None:
+        raise InvalidInput("give inputs= (with the batch) or input= (without), not both")
+    check_positive("batch", 1 if batch is None else batch)
+    if isinstance(inputs, str):
+        inputs, made = made_by(inputs, batch or 1)
+        kwargs = {**made, **(kwargs or {})}
+    warnings: tuple[str, ...] = ()
     if isinstance(model, str):
-        if inputs is not None or kwargs is not None:
-            raise InvalidInput(
-                f"'{model}' knows its inputs; to change them give input=(3, 320, 320) and batch="
-            )
         mode = mode or "inference"
-        subject = resolve(
-            model, batch=1 if batch is None else batch, input=input, mode=mode, options=options
-        )
-        recorded = trace(
-            subject.model,
-            subject.inputs,
-            mode,  # type: ignore[arg-type]
-            name=name or subject.name,
-            batch=subject.batch,
-        )
+        subject = resolve(model, batch=batch or 1, input=input, mode=mode, options=options)
+        model, name, warnings = subject.model, name or subject.name, subject.warnings
+        if inputs is None and not kwargs:
+            inputs, kwargs, batch = subject.inputs, dict(subject.kwargs), subject.batch
+            if not inputs and not kwargs:
+                raise InvalidInput(
+                    f"{name} does not say what it is called with; give its input: 3x224x224, "
+                    "ids:int64:1x128, or the function that makes it: file.py:make_inputs"
+                )
     else:
         if options:
             raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
         if input is not None:
-            if inputs is not None:
-                raise InvalidInput("give inputs= (with the batch) or input= (without), not both")
-            check_positive("batch", 1 if batch is None else batch)
-            inputs = ((batch or 1, *input),)
-        recorded = trace(model, inputs, mode, kwargs=kwargs, name=name, batch=batch)  # type: ignore[arg-type]
+            inputs, named = arguments(specs(input), batch or 1)
+            kwargs = {**named, **(kwargs or {})}
+    recorded = trace(model, inputs, mode, kwargs=kwargs, name=name, batch=batch)  # type: ignore[arg-type]
+    if warnings:
+        recorded = replace(recorded, warnings=(*warnings, *recorded.warnings))
     return Report(recorded, strict=strict)

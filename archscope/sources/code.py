@@ -1,0 +1,119 @@
+"""Models, and makers of inputs, in a person's own code: ``net.py:Net``, ``package.module:build``.
+
+The file or module is imported, so its code runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from archscope.errors import ArchscopeError, InvalidInput, UnknownName, UnknownOption
+from archscope.sources.building import built
+from archscope.sources.subject import Request, Subject
+
+
+def resolve(reference: str, request: Request) -> Subject:
+    """Build a model from a class, a function that returns one, or a module that is one.
+
+    Raises:
+        ArchscopeError: no such file, module or name, or it is no model.
+        UnknownOption: the class or function takes no such option.
+        InvalidInput: it raised, or no input is given.
+    """
+    from torch import nn
+
+    found = load(reference)
+    warnings: tuple[str, ...] = ()
+    if isinstance(found, nn.Module):
+        model = found
+    else:
+        _check_options(reference, found, request)
+        try:
+            model, warnings = built(lambda: found(**request.options))
+        except Exception as error:
+            raise InvalidInput(f"{reference} raised {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise InvalidInput(f"{reference} gives a {type(model).__name__}, not a torch.nn.Module")
+    inputs, kwargs = request.arguments()
+    return Subject(
+        name=reference.rpartition(":")[2],
+        model=model,
+        inputs=inputs,
+        kwargs=kwargs,
+        batch=request.batch,
+        options=request.options,
+        reference=request.reference,
+        warnings=warnings,
+    )
+
+
+def load(reference: str) -> Any:
+    """What ``FILE.py:NAME`` or ``package.module:NAME`` names.
+
+    Raises:
+        ArchscopeError: no such file, module or name, or its import raised.
+    """
+    place, colon, name = reference.rpartition(":")
+    if not colon:
+        raise ArchscopeError(f"'{reference}' does not say which class or function: {reference}:Net")
+    module = _run(Path(place)) if place.endswith(".py") else _imported(place)
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            raise UnknownName(f"name in {place}", name, _public(module), see=f"less {place}")
+        value = getattr(value, part)
+    if not callable(value):
+        raise ArchscopeError(f"{reference} is a {type(value).__name__}, not a class or function")
+    return value
+
+
+def _run(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ArchscopeError(f"there is no file {path}")
+    module_name = f"archscope_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses look their module up
+    sys.path.insert(0, str(path.parent.resolve()))  # as `python FILE` does
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ArchscopeError(f"{path} raised {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ArchscopeError(
+            f"there is no module {error.name or name}; references are NAME of the zoo, "
+            "torchvision:NAME, timm:NAME, hf:CONFIG, FILE.py:NAME, package.module:NAME or FILE.pt2"
+        ) from error
+    except Exception as error:
+        raise ArchscopeError(f"{name} raised {type(error).__name__}: {error}") from error
+
+
+def _check_options(reference: str, function: Any, request: Request) -> None:
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    for option in request.options:
+        if option not in parameters:
+            raise UnknownOption(reference, option, parameters)
+
+
+def _public(module: ModuleType) -> list[str]:
+    return [name for name in vars(module) if not name.startswith("_")]

@@ -1,0 +1,51 @@
+"""What every source is asked for, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from archscope.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from archscope.sources.inputs import InputSpec
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, what to call it with (tensors or their shapes), and where it comes from."""
+
+    name: str
+    model: nn.Module
+    inputs: tuple[Any, ...]
+    batch: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A reference with the settings that a person gave beside it."""
+
+    reference: str
+    batch: int = 1
+    input: tuple[InputSpec, ...] = ()
+    mode: str = "inference"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self, *sample: tuple[int, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The given inputs, or else ``sample``: the shapes of one sample."""
+        from archscope.sources.inputs import InputSpec, arguments
+
+        return arguments(self.input or tuple(map(InputSpec, sample)), self.batch)
+
+
+def check_positive(what: str, value: Any) -> None:
+    """Raise ``InvalidInput`` unless the value is a whole number of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInput(f"{what} must be a whole number of 1 or more, not {value}")
