@@ -23,7 +23,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequen
 from torch.utils._pytree import tree_map
 from torch.utils.checkpoint import checkpoint
 
-
 MOVABLE: tuple[Any, ...] = (Tensor, PackedSequence)
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers
 
-Every measurement is cold, in a process of its own, on one thread: the seconds of the call alone,
-and the process's peak resident memory. The floor is a plain forward on meta with nobody watching;
+Every measurement is the first of a process of its own, on one thread: the seconds of the call
+alone, without imports and building the model, and the process's peak resident memory. The floor is a plain forward on meta with nobody watching;
 the reference is torch's own FlopCounterMode on meta.
 """
 
@@ -144,8 +144,8 @@ def main(
 
 
 LEGEND = """\
-Every number is cold, from a process of its own, on one thread, batch 1, eval mode, no gradients;
-language models read 128 tokens. archscope counts on meta; the peers run as their documentation
+Every number is the first of a process of its own, on one thread, batch 1, eval mode, no gradients;
+imports and building the model are not counted. Language models read 128 tokens. archscope counts on meta; the peers run as their documentation
 has it, on the CPU with weights, but on meta for the language models, which are given no weights.
 "-" is a failure, an empty cell would need the weights.
 """
