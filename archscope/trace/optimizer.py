@@ -8,7 +8,7 @@ the step before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -28,9 +28,10 @@ _CLASSES: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]]
 class TrainingStep:
     """What is there before a training step, and what follows its backward pass."""
 
-    def __init__(self, execution: Execution, parameters: Iterable[nn.Parameter]):
+    def __init__(self, execution: Execution, parameters: Mapping[str, nn.Parameter]):
         self._execution = execution
-        self._parameters = [p for p in dict.fromkeys(parameters) if p.requires_grad]
+        self._names = {p: name for name, p in reversed(parameters.items()) if p.requires_grad}
+        self._parameters = list(reversed(self._names))
         self._optimizer: torch.optim.Optimizer | None = None
 
     def prepare(self, recorder: Recorder) -> None:
@@ -42,13 +43,14 @@ class TrainingStep:
                 for parameter in self._parameters:
                     parameter.grad = torch.empty_like(parameter)
         if self._optimizer is not None:
-            for state in self._optimizer.state.values():
+            for parameter, state in self._optimizer.state.items():
                 for name, value in state.items():
-                    if isinstance(value, Tensor):
-                        recorder.adopt(value, "optimizer", (name,))
-        for parameter in self._parameters:
+                    if isinstance(value, Tensor) and value.is_meta != recorder.on_data:
+                        full_name = f"{self._names[parameter]}.{name}"
+                        recorder.adopt(value, "optimizer", (full_name,))
+        for parameter, name in self._names.items():
             if parameter.grad is not None:
-                recorder.adopt(parameter.grad, "gradient")
+                recorder.adopt(parameter.grad, "gradient", (name,))
 
     def update(self, recorder: Recorder) -> None:
         """Step, recorded."""

@@ -124,7 +124,7 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         input_tensors = given.tensors_of(args, kwargs)
         for name, tensor in input_tensors:
             recorder.adopt_input(tensor, name)
-        step = TrainingStep(request.execution, stand_ins.parameters.values())
+        step = TrainingStep(request.execution, stand_ins.parameters)
         step.prepare(recorder)
         outputs = _forward_and_backward(request, recorder, calls, args, kwargs, on_data)
         produced = tuple(dict.fromkeys(op for t in outputs for op in recorder.writers_of(t)))
