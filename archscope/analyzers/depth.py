@@ -1,100 +1,197 @@
 """How far the output is from the input: weight layers on every route, counted exactly.
 
-The graph is the one that ran: its nodes are the forward operators, its edges the data that one
-reads of another. A route is told by the weight layers that it passes, in order: what lies between
-two of them (the square and the sum of a normalisation, a gate, a pooling) makes no second route.
-
-One pass over the graph, in the order of the run, gives every operator a polynomial whose
-coefficient of x^k is the number of routes from the inputs that pass k weight layers. The
-polynomials are packed into Python integers, a fixed number of bits per coefficient, so that adding
-two distributions is one addition and passing a weight layer is one shift.
+What a route is, and how routes are found, stands in ``routes``. The distribution of their lengths
+is a polynomial whose coefficient of x^k is the number of routes of length k. Polynomials are packed
+into Python integers, a fixed number of bits per coefficient, so that adding two distributions is
+one addition and passing a weight layer is one shift: the 2^600 routes of a ResNet of 1202 layers
+take a tenth of a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
 from typing import TYPE_CHECKING, NamedTuple
 
+from archscope.analyzers.distances import distances, extremes
+from archscope.analyzers.frames import frame
+from archscope.analyzers.layers import layers
+from archscope.analyzers.parameters import identity
+from archscope.analyzers.receptive_field import receptive_fields
+from archscope.analyzers.routes import COUNTS, Count, routes, total
+from archscope.analyzers.unrolled import Growth, packed, unpacked, width_of
+from archscope.errors import InvalidInput
 from archscope.trace.records import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def paths(trace: Trace) -> pd.Series:
-    """The exact number of routes from input to output by their number of weight layers.
+def paths(trace: Trace, count: Count = "layers") -> pd.Series:
+    """The exact number of routes from input to output by their length.
+
+    Args:
+        trace: the trace of a model.
+        count: what lengths count: weight "layers", residual "modules" (Veit et al. 2016) or "ops",
+            every operator that computes.
 
     Returns:
         A Series of Python integers indexed by path length, shortest first; empty if no output
         depends on an input.
+
+    Raises:
+        InvalidInput: an unknown count, or "macs", whose lengths are too many to list (see
+            ``path_summary``).
     """
     import pandas as pd
 
-    counts = path_counts(trace)
+    counts = path_counts(trace, count)
     return pd.Series(list(counts.values()), index=list(counts), dtype=object, name="paths")
 
 
-def path_counts(trace: Trace) -> dict[int, int]:
+def path_counts(trace: Trace, count: Count = "layers") -> dict[int, int]:
     """Path length -> number of routes, shortest first."""
-    bits = max(_routes(trace, 0).bit_length(), 1)
-    packed = _routes(trace, bits)
-    counts = {}
-    mask = (1 << bits) - 1
-    length = 0
-    while packed:
-        if packed & mask:
-            counts[length] = packed & mask
-        packed >>= bits
-        length += 1
-    return counts
+    _check(count)
+    if count == "macs":
+        raise InvalidInput("paths by MACs have no distribution to list, only a summary")
+    found = routes(trace, count)
+    moments = total(found, _MomentsOfLength())
+    if moments is None:
+        return {}
+    width = width_of(moments.routes)
+    return unpacked(total(found, _Packed(width)) or 0, width)
 
 
-def _routes(trace: Trace, bits: int) -> int:
-    """Sum over all routes of 2^(bits * weight layers); the plain number of routes for 0 bits."""
-    sources: list[int] = []  # routes that leave each input and weight layer
-    arriving: dict[int, _Arriving] = {}
-    for op in trace.forward:
-        if op.category == "input":
-            arriving[op.index] = _leaving(sources, 1)
-            continue
-        reaching = _merged([arriving[p] for p in op.parents if p in arriving], sources)
-        if op.weight_layer and reaching.routes:
-            reaching = _leaving(sources, reaching.routes << bits)
-        if reaching.routes:
-            arriving[op.index] = reaching
-    return _merged([arriving[op] for op in trace.outputs if op in arriving], sources).routes
+@dataclass(frozen=True)
+class PathSummary:
+    """The lengths of all routes in a few exact numbers; ``mean`` and ``deviation`` are rounded."""
+
+    count: Count
+    longest: int
+    shortest: int
+    paths: int
+    mean: float
+    deviation: float
 
 
-class _Arriving(NamedTuple):
-    """What reaches an operator: the nearest inputs and weight layers before it, one bit each, and
-    the routes through them."""
+def path_summary(trace: Trace, count: Count = "layers") -> PathSummary:
+    """Longest, shortest, number, mean and standard deviation of the routes.
 
-    nearest: int
+    Args:
+        trace: the trace of a model.
+        count: as in ``paths``, or "macs": the multiply-accumulates on a route, for the batch.
+
+    Raises:
+        InvalidInput: an unknown count.
+    """
+    _check(count)
+    moments = total(routes(trace, count), _MomentsOfLength())
+    if moments is None:
+        return PathSummary(count, 0, 0, 0, 0.0, 0.0)
+    shortest, longest = extremes(trace, count)
+    number, first, second = moments
+    scaled = number * second - first * first  # number^2 times the variance
+    return PathSummary(
+        count=count,
+        longest=longest,
+        shortest=shortest,
+        paths=number,
+        mean=float(Fraction(first, number)),
+        deviation=_square_root(Fraction(scaled, number * number)),
+    )
+
+
+def quantile(counts: Mapping[int, int], share: float) -> int:
+    """The shortest length that at least this share of all routes does not exceed."""
+    wanted = Fraction(share) * sum(counts.values())
+    seen = 0
+    for length in sorted(counts):
+        seen += counts[length]
+        if seen >= wanted:
+            return length
+    raise ValueError("there are no routes")
+
+
+def depth(trace: Trace, count: Count = "layers") -> pd.DataFrame:
+    """How far every layer is from the input and from the output.
+
+    Returns:
+        One row per layer call: ``path``, ``kind``, ``call``; ``shortest_from_input`` and
+        ``longest_from_input``, weight layers up to and with this one; ``shortest_to_output`` and
+        ``longest_to_output``, those behind it, as the gradient meets them on the way from the
+        loss; and ``receptive_field``, the size (height, width) of the part of the input on which
+        one position of the layer's output depends, padding included, None where it is not known.
+
+    Raises:
+        InvalidInput: an unknown count.
+    """
+    _check(count)
+    near = distances(trace, count)
+    fields = receptive_fields(trace)
+    rows = []
+    for layer in layers(trace):
+        if layer.forward:
+            last = layer.forward[-1].index
+            rows.append(identity(layer) | near[last]._asdict() | {"receptive_field": fields[last]})
+    table = frame(rows)
+    for column in table.columns[3:7]:
+        table[column] = table[column].astype("Int64")
+    return table
+
+
+def _check(count: str) -> None:
+    if count not in COUNTS:
+        raise InvalidInput(f"'{count}' cannot be counted; it is {', '.join(COUNTS)}")
+
+
+def _square_root(value: Fraction) -> float:
+    """Exact integers may be too large for a float; their root is taken before."""
+    scale = 10**24
+    return isqrt(value.numerator * scale // value.denominator) / 10**12
+
+
+class _Packed:
+    """Distributions as integers of ``width`` bytes per coefficient."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def start(self) -> int:
+        return 1
+
+    def step(self, routes: int, growth: Growth) -> int:
+        if growth.form is None:
+            return routes << 8 * self.width * growth.length
+        lengths = growth.lengths()
+        return routes * packed(lengths, self.width) if lengths else 0
+
+    def meet(self, parts: list[int], twice: list[int]) -> int:
+        return sum(parts) - sum(twice)
+
+
+class _Moments(NamedTuple):
+    """Number of routes, sum of their lengths, sum of the squares."""
+
     routes: int
+    first: int
+    second: int
 
 
-def _leaving(sources: list[int], routes: int) -> _Arriving:
-    sources.append(routes)
-    return _Arriving(1 << (len(sources) - 1), routes)
+class _MomentsOfLength:
+    def start(self) -> _Moments:
+        return _Moments(1, 0, 0)
 
+    def step(self, routes: _Moments, growth: Growth) -> _Moments:
+        ways, first, second = growth.moments()
+        return _Moments(
+            routes.routes * ways,
+            routes.first * ways + routes.routes * first,
+            routes.second * ways + 2 * routes.first * first + routes.routes * second,
+        )
 
-def _merged(branches: list[_Arriving], sources: list[int]) -> _Arriving:
-    """Routes of all branches together; through a node that two of them share they count once."""
-    nearest = routes = 0
-    for branch in branches:
-        shared = nearest & branch.nearest
-        if shared == branch.nearest:
-            continue
-        if shared == nearest:
-            routes = branch.routes
-        else:
-            routes += branch.routes - sum(sources[node] for node in _bits(shared))
-        nearest |= branch.nearest
-    return _Arriving(nearest, routes)
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
+    def meet(self, parts: list[_Moments], twice: list[_Moments]) -> _Moments:
+        sums = (sum(ways) for ways in zip(*parts, strict=True))
+        less = [sum(ways) for ways in zip(*twice, strict=True)] or [0, 0, 0]
+        return _Moments(*(more - fewer for more, fewer in zip(sums, less, strict=True)))
