@@ -393,6 +393,8 @@ def _dropout_on_cuda(x: Tensor, p: float, train: bool) -> Tensor:
     """In training one kernel, whose mask has one byte an element."""
     if train and 0 < p < 1 and x.numel():
         return torch.ops.aten.native_dropout.default(x, p, train)[0]
+    if p == 0 or not train:
+        return x  # torch's Python decomposition would copy it, its kernels do not
     return torch.ops.aten.dropout.default.decompose(x, p, train)
 
 
