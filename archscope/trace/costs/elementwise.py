@@ -181,8 +181,6 @@ CREATE = {
     "lift",
     "lift_fresh",
     "lift_fresh_copy",
-    "native_dropout",
-    "dropout",
     "hann_window",
     "hamming_window",
     "kaiser_window",
@@ -193,6 +191,8 @@ CREATE = {
 
 # Operators that copy, select or rearrange and compute nothing with floating-point numbers.
 MOVE = {
+    "native_dropout",  # what it does to a number is chance, not arithmetic of the architecture
+    "dropout",
     "clone",
     "copy",
     "_to_copy",
