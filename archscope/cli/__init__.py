@@ -1,0 +1,67 @@
+"""The command line: parse, call the API, render. A command's module is imported when it runs."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from archscope._version import __version__
+from archscope.cli.errors import guarded
+from archscope.errors import UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lives, "module:function", and the line that ``--help`` has for it."""
+
+    place: str
+    summary: str
+
+
+COMMANDS = {
+    "list": Entry("archscope.cli.listing:list_architectures", "List the architectures."),
+    "table": Entry("archscope.cli.table:table", "Show what every layer of a model costs."),
+}
+
+
+class Commands(click.Group):
+    """Commands by name. ``--help`` shows them without importing any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in COMMANDS:
+            raise UnknownName("command", cmd_name, COMMANDS, "archscope --help")
+        module, _, name = COMMANDS[cmd_name].place.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=False,
+    invoke_without_command=True,
+)
+@click.version_option(__version__, "-V", "--version", prog_name="archscope")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """What a PyTorch architecture costs, from one run on shapes alone."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a check failed, 2 the request was wrong.
+
+    Args:
+        arguments: those of the process by default.
+    """
+    raise SystemExit(guarded(cli, arguments))

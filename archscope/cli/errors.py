@@ -1,0 +1,86 @@
+"""What happens when a command cannot do what was asked: one line on stderr, and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from archscope.errors import ArchscopeError
+
+WRONG_REQUEST = 2
+INTERRUPTED = 130
+
+
+def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
+    """Run a command and return its exit status; a wrong request is told in one line.
+
+    A reader that closes the pipe early, such as ``head``, has what it wanted: status 0. This is
+    what ``click.Command.main`` does, but for the statuses.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        with command.make_context("archscope", given) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+        return 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except ArchscopeError as error:
+        return _refuse(str(error))
+    except click.ClickException as error:
+        return _refuse(_usage(error))
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return 0
+
+
+def write(text: str) -> None:
+    """Data to stdout; what its encoding does not have becomes a question mark.
+
+    Raises:
+        ArchscopeError: it cannot be written, to a full disk for instance.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_output()
+        raise ArchscopeError(f"cannot write the output: {error.strerror}") from error
+
+
+def remark(text: str) -> None:
+    """A warning or progress, on stderr."""
+    click.echo(f"archscope: {_one_line(text)}", err=True)
+
+
+def _refuse(message: str) -> int:
+    remark(f"error: {message}")
+    return WRONG_REQUEST
+
+
+def _usage(error: click.ClickException) -> str:
+    """Click's message, and what would be right or where to find it."""
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        near = ", ".join(error.possibilities)
+        return f"no such option {error.option_name}; did you mean {near}?"
+    message = error.format_message().strip().rstrip(".")
+    if isinstance(error, click.UsageError) and error.ctx:
+        message += f"; see {error.ctx.command_path} --help"
+    return message[:1].lower() + message[1:]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _discard_output() -> None:
+    """Python flushes stdout once more when it ends; let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

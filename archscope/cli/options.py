@@ -1,0 +1,181 @@
+"""How options are read: shapes, whole numbers, settings of an architecture."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from archscope.errors import InvalidInput
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class WholeNumber(click.ParamType):
+    """1 or more."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not text.isascii() or not text.isdecimal() or int(text) < 1:
+            option = param.opts[0] if param else "it"
+            raise InvalidInput(f"{option} must be a whole number of 1 or more, not '{value}'")
+        return int(text)
+
+
+class Shape(click.ParamType):
+    """3x224x224."""
+
+    name = "SHAPE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        sizes = str(value).lower().replace("×", "x").split("x")
+        if not all(size.isascii() and size.isdecimal() and int(size) > 0 for size in sizes):
+            raise InvalidInput(
+                f"--input '{value}' is not a shape; give the sizes of one sample, without the "
+                "batch, as in 3x224x224"
+            )
+        return tuple(map(int, sizes))
+
+
+class OneOf(click.ParamType):
+    """A word of a few, which the error names."""
+
+    def __init__(self, what: str, words: Iterable[str]):
+        self.name = what
+        self.words = tuple(words)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "|".join(self.words)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.words:
+            known = ", ".join(self.words)
+            raise InvalidInput(f"unknown {self.name} '{value}'; it is one of {known}")
+        return value
+
+
+def subject_options(command: Command) -> Command:
+    """The options that say what is analysed: batch, input, mode, settings of the architecture."""
+    for option in reversed(
+        [
+            click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent."),
+            click.option(
+                "--input", "input_shape", type=Shape(), help="Sizes of one sample: 3x320x320."
+            ),
+            click.option(
+                "--mode",
+                type=OneOf("mode", ("inference", "training")),
+                default="inference",
+                help="Training adds the backward pass.",
+            ),
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="An option of the architecture, as often as needed: num_classes=10.",
+            ),
+            click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def check_sizes(model: str, shape: tuple[int, ...] | None) -> None:
+    """Refuse an input that has not as many sizes as the architecture's own.
+
+    Raises:
+        InvalidInput: it has not.
+    """
+    from archscope.models.catalog import architectures
+
+    architecture = architectures().get(model)
+    if shape is None or architecture is None or len(shape) == len(architecture.input):
+        return
+    wanted = "x".join(map(str, architecture.input))
+    given = "x".join(map(str, shape))
+    raise InvalidInput(f"{model} takes an input of {wanted}, without the batch, not {given}")
+
+
+def settings_of(model: str, settings: Iterable[str], seq_len: int | None) -> dict[str, Any]:
+    """The architecture's options from --set and --seq-len, each of its builder's type.
+
+    Raises:
+        InvalidInput: a setting without "=", or of the wrong kind.
+    """
+    defaults = _defaults(model) if settings else {}
+    given: dict[str, Any] = {} if seq_len is None else {"seq_len": seq_len}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals or not key:
+            raise InvalidInput(f"--set '{setting}' is not KEY=VALUE; write --set num_classes=10")
+        if key in ("batch", "input", "mode"):
+            raise InvalidInput(f"--set {key}= is not an option of {model}; write --{key} {text}")
+        given[key] = _value(key, text.strip(), defaults.get(key))
+    return given
+
+
+def _defaults(model: str) -> Mapping[str, Any]:
+    from archscope.models.catalog import accepted_options, architectures
+
+    architecture = architectures().get(model)
+    if architecture is None:  # not of the zoo: its own builder will judge
+        return {}
+    signature = {
+        name: parameter.default
+        for name, parameter in accepted_options(model).items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    return signature | dict(architecture.options) | dict(architecture.input_options)
+
+
+def _value(key: str, text: str, default: Any) -> Any:
+    """A setting in the type of its default; without one, whatever it looks like."""
+    if default is None:
+        return _guess(text)
+    if isinstance(default, list | tuple):
+        of = default[0] if default else None
+        return tuple(_value(key, part.strip(), of) for part in text.split(",") if part.strip())
+    if isinstance(default, str):
+        return text
+    kind = _KINDS.get(type(default))
+    if kind is None:
+        return _guess(text)
+    read, wanted = kind
+    try:
+        return read(text)
+    except (KeyError, ValueError):
+        raise InvalidInput(f"--set {key} must be {wanted}, not '{text}'") from None
+
+
+def _truth(text: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    return {**words, "1": True, "0": False}[text.lower()]
+
+
+_KINDS: dict[type, tuple[Callable[[str], Any], str]] = {
+    bool: (_truth, "true or false"),
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+}
+
+
+def _guess(text: str) -> Any:
+    if text.lower() == "none":
+        return None
+    for read in (int, float, lambda word: None if word in ("1", "0") else _truth(word)):
+        try:
+            return read(text)
+        except (KeyError, ValueError):
+            continue
+    return text

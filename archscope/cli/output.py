@@ -1,0 +1,74 @@
+"""Where a report goes: a terminal, a pipe, a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archscope.cli.errors import remark, write
+
+if TYPE_CHECKING:
+    from archscope.report import Report
+    from archscope.report.costs import View
+
+PIPED_WIDTH = 100
+
+
+def show(
+    report: Report, view: View, *, format: str | None, width: int | None, file: str | None
+) -> None:
+    """Write a report and, on stderr, its warnings.
+
+    Args:
+        report: the analysis.
+        view: level and columns.
+        format: by default what the file's ending tells, "rich" on a terminal, "plain" in a pipe.
+        width: in characters; the terminal's by default.
+        file: where to; stdout by default.
+
+    Raises:
+        ArchscopeError: a file that cannot be written, or whose ending tells no format.
+    """
+    from archscope.report.files import save, write_text
+    from archscope.report.formats import render
+
+    for warning in report.warnings:
+        remark(f"warning: {warning}")
+    if file is None:
+        chosen = format or ("rich" if _draws_rules() else "plain")
+        text = render(report, chosen, view=view, width=width or _width(), colour=_has_colour())
+        write(text)
+    elif format is None:
+        save(report, file, view=view)
+    else:
+        text = render(report, format, view=view, width=width or PIPED_WIDTH, colour=False)
+        write_text(Path(file), text)
+
+
+def refuse_unwritable(file: str | None, format: str | None) -> None:
+    """Find out before the analysis, and not after it, that its result has no place to go.
+
+    Raises:
+        ArchscopeError: the ending tells no format.
+    """
+    if file is not None and format is None:
+        from archscope.report.files import format_of
+
+        format_of(file)
+
+
+def _draws_rules() -> bool:
+    return sys.stdout.isatty() and (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def _has_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.getenv("TERM") != "dumb"
+
+
+def _width() -> int:
+    """Of the terminal, or of $COLUMNS; a pipe has none of its own."""
+    fallback = (PIPED_WIDTH, 24)
+    return shutil.get_terminal_size(fallback).columns
