@@ -3,8 +3,9 @@
     python -m benchmarks.peers
 
 Every measurement is the first of a process of its own, on one thread: the seconds of the call
-alone, without imports and building the model, and the process's peak resident memory. The floor is a plain forward on meta with nobody watching;
-the reference is torch's own FlopCounterMode on meta.
+alone, without imports and building the model, and the process's peak resident memory. The floor
+is a plain forward on meta with nobody watching; the reference is torch's own FlopCounterMode on
+meta.
 """
 
 from __future__ import annotations
@@ -145,9 +146,9 @@ def main(
 
 LEGEND = """\
 Every number is the first of a process of its own, on one thread, batch 1, eval mode, no gradients;
-imports and building the model are not counted. Language models read 128 tokens. archscope counts on meta; the peers run as their documentation
-has it, on the CPU with weights, but on meta for the language models, which are given no weights.
-"-" is a failure, an empty cell would need the weights.
+imports and building the model are not counted. Language models read 128 tokens. archscope counts
+on meta; the peers run as their documentation has it, on the CPU with weights, but on meta for the
+language models, which are given no weights. "-" is a failure, an empty cell would need the weights.
 """
 
 if __name__ == "__main__":
