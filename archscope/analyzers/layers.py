@@ -177,8 +177,19 @@ def new_elements(row: Layer, trace: Trace) -> int:
     """
     if row.kind == "Input":
         return sum(map(elements, row.output_shapes))
+    return sum(_made(row, trace).values())
+
+
+def new_bytes(row: Layer, trace: Trace) -> int:
+    """The memory of the storages that hold the layer's activations."""
+    made = row.output_storages if row.kind == "Input" else _made(row, trace)
+    return sum(trace.storages[storage].bytes for storage in made)
+
+
+def _made(row: Layer, trace: Trace) -> dict[int, int]:
+    """Storages that the layer made for its output -> elements of the output in it."""
     sizes: dict[int, int] = {}
     for storage, shape in zip(row.output_storages, row.output_shapes, strict=True):
         if storage >= 0 and trace.storages[storage].created_at >= row.first_op:
             sizes[storage] = max(sizes.get(storage, 0), elements(shape))
-    return sum(sizes.values())
+    return sizes

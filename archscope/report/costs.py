@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archscope.analyzers.compute import uncovered
+from archscope.analyzers.layers import new_bytes
 from archscope.report.columns import Column, Layout, columns, default_names, layouts, named
 from archscope.report.levels import COUNTED, Line, lines
 from archscope.report.numbers import exact, memory, plural, shape
@@ -118,10 +119,11 @@ def _caption(
             "Operators inside a layer make tensors of their own: layers by themselves make "
             f"{exact(sums['activations'])} activations."
         )
+    made = sum(new_bytes(layer, report.trace) for layer in report.layer_records)
     notes.append(
-        f"Weights take {memory(sums['weight_bytes'])}, memory peaks at "
-        f"{memory(sums['peak_bytes'])}; "
-        f"the longest path has {plural(sums['depth'], 'weight layer')}."
+        f"Activations take {memory(made)}, weights {memory(sums['weight_bytes'])}; memory peaks "
+        f"at {memory(sums['peak_bytes'])}. "
+        f"The longest path has {plural(sums['depth'], 'weight layer')}."
     )
     if hidden:
         what = plural(hidden, "operator" if view.level == "op" else "layer")

@@ -6,6 +6,7 @@ up to the same total.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -88,13 +89,14 @@ def _layer_line(layer: Layer, row: Mapping[str, Any]) -> Line:
 
 
 def _layer_label(layer: Layer) -> str:
+    label = layer.path or layer.kind  # the model itself has no path
     if layer.call == 0:
-        return f"{layer.path} (not used)"
+        return f"{label} (not used)"
     if layer.call == 1:
-        return layer.path
-    if layer.path == layer.module:
-        return f"{layer.path} (again, call {layer.call})"
-    return f"{layer.path} #{layer.call}"
+        return label
+    return (
+        f"{label} (again, call {layer.call})" if label == layer.module else f"{label} #{layer.call}"
+    )
 
 
 def _recurrence(op: Op, went: Recurrence) -> str:
@@ -178,6 +180,7 @@ def _block_line(run: Sequence[_Group]) -> Line:
         values[column] = sum(group.total(column) for group in run)
     values["macs_share"] = sum(line.values["macs_share"] for line in inside)
     times = f" x {len(run)}" if len(run) > 1 else ""
+    times += "" if any(line.values["call"] for line in inside) else " (not used)"
     again = (f"called {first.calls} times",) if first.calls > 1 else ()
     prefixes = tuple(f"{group.path}." for group in run)
     shared = dict.fromkeys(name for line in inside for name in line.shared)
@@ -197,9 +200,13 @@ def _range(paths: Sequence[str]) -> str:
         return first
     parent, _, name = first.rpartition(".")
     other, _, end = last.rpartition(".")
-    if parent == other and name.isdecimal() and end.isdecimal():
-        return f"{first}-{end}"
+    begun, ended = _NUMBERED.fullmatch(name), _NUMBERED.fullmatch(end)
+    if parent == other and begun and ended and begun[1] == ended[1]:
+        return f"{first}-{ended[2]}"
     return f"{first} to {end if parent == other else last}"
+
+
+_NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
 # -- operators -------------------------------------------------------------------------------------
@@ -212,7 +219,7 @@ def _op_lines(report: Report) -> Iterator[Line]:
     for op in trace.ops:
         held = [unlisted.pop(name) for name in op.parameters if name in unlisted]
         yield Line(
-            label=_op_label(op),
+            label=_op_label(op, trace.model),
             values=_op_values(op, held, report),
             remarks=(_recurrence(op, op.recurrence),) if op.recurrence else (),
             uncounted=not op.known,
@@ -222,9 +229,9 @@ def _op_lines(report: Report) -> Iterator[Line]:
         yield Line(f"{values['path']} (not used)", values)
 
 
-def _op_label(op: Op) -> str:
+def _op_label(op: Op, model: str) -> str:
     phase = "" if op.phase == "forward" else f" ({'again, ' if op.recomputed else ''}{op.phase})"
-    return f"{op.module or 'the model itself'}{phase}" if op.category != "input" else "input"
+    return f"{op.module or model}{phase}" if op.category != "input" else "input"
 
 
 def _op_values(op: Op, held: Sequence[Parameter], report: Report) -> dict[str, Any]:

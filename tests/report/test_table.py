@@ -155,7 +155,7 @@ def test_an_operator_without_a_formula_is_listed():
     table = widest(archscope.analyze(Opaque(), inputs=((4, 5),)), columns=("path", "macs"))
     assert table.caption[-1].startswith("Without a cost formula, and in no sum: ")
     assert table.caption[-1].endswith("opaque in Opaque (4x5).")
-    assert "opaque" in table.rows[1].cells[0]
+    assert [row.cells[0] for row in table.rows] == ["input", "Opaque"]
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 140, 200])
@@ -235,3 +235,21 @@ def test_an_unknown_choice_names_the_known_ones(report_of, format, view, says):
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_ends_its_last_line(report_of, format):
     assert render(report_of("lstm"), format).endswith("\n")
+
+
+def test_a_number_at_the_end_of_a_name_makes_a_range():
+    class Numbered(nn.Module):
+        def __init__(self):
+            super().__init__()
+            for i in range(4):
+                setattr(self, f"block_{i}", nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)))
+
+        def forward(self, x):
+            return self.block_3(self.block_2(self.block_1(self.block_0(x))))
+
+    report = archscope.analyze(Numbered(), inputs=((1, 4),))
+    assert [line.label for line in lines(report, "block")] == ["input", "block_0-3 x 4"]
+
+
+def test_the_memory_of_the_activations_is_told(report_of):
+    assert "Activations take 58.1 MiB" in " ".join(widest(report_of("vgg16")).caption)
