@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from archscope.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from archscope.sources.inputs import InputSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,25 +27,6 @@ class WholeNumber(click.ParamType):
             option = param.opts[0] if param else "it"
             raise InvalidInput(f"{option} must be a whole number of 1 or more, not '{value}'")
         return int(text)
-
-
-class Shape(click.ParamType):
-    """3x224x224."""
-
-    name = "SHAPE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        sizes = str(value).lower().replace("×", "x").split("x")
-        if not all(size.isascii() and size.isdecimal() and int(size) > 0 for size in sizes):
-            raise InvalidInput(
-                f"--input '{value}' is not a shape; give the sizes of one sample, without the "
-                "batch, as in 3x224x224"
-            )
-        return tuple(map(int, sizes))
 
 
 class OneOf(click.ParamType):
@@ -66,9 +50,18 @@ def subject_options(command: Command) -> Command:
     """The options that say what is analysed: batch, input, mode, settings of the architecture."""
     for option in reversed(
         [
-            click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent."),
+            click.option("--batch", type=WholeNumber(), help="Batch size; 1 if absent."),
             click.option(
-                "--input", "input_shape", type=Shape(), help="Sizes of one sample: 3x320x320."
+                "--input",
+                "inputs",
+                multiple=True,
+                metavar="SHAPE",
+                help="One sample, 3x320x320 or int64:128; a keyword input is ids:int64:1x128.",
+            ),
+            click.option(
+                "--inputs-from",
+                metavar="FUNCTION",
+                help="What makes the inputs: net.py:make_inputs.",
             ),
             click.option(
                 "--mode",
@@ -90,20 +83,21 @@ def subject_options(command: Command) -> Command:
     return command
 
 
-def check_sizes(model: str, shape: tuple[int, ...] | None) -> None:
-    """Refuse an input that has not as many sizes as the architecture's own.
+def read_inputs(model: str, texts: Sequence[str]) -> list[InputSpec] | None:
+    """The inputs of --input; for an architecture of the zoo, with as many sizes as its own.
 
     Raises:
-        InvalidInput: it has not.
+        InvalidInput: one cannot be read, or it has more or fewer sizes.
     """
     from archscope.models.catalog import architectures
+    from archscope.sources.inputs import parse_input
 
+    given = [parse_input(text) for text in texts]
     architecture = architectures().get(model)
-    if shape is None or architecture is None or len(shape) == len(architecture.input):
-        return
-    wanted = "x".join(map(str, architecture.input))
-    given = "x".join(map(str, shape))
-    raise InvalidInput(f"{model} takes an input of {wanted}, without the batch, not {given}")
+    if architecture and len(given) == 1 and len(given[0].shape) != len(architecture.input):
+        wanted = "x".join(map(str, architecture.input))
+        raise InvalidInput(f"{model} takes an input of {wanted}, without the batch, not {texts[0]}")
+    return given or None
 
 
 def settings_of(model: str, settings: Iterable[str], seq_len: int | None) -> dict[str, Any]:
@@ -119,8 +113,10 @@ def settings_of(model: str, settings: Iterable[str], seq_len: int | None) -> dic
         key = key.strip().replace("-", "_")
         if not equals or not key:
             raise InvalidInput(f"--set '{setting}' is not KEY=VALUE; write --set num_classes=10")
-        if key in ("batch", "input", "mode"):
-            raise InvalidInput(f"--set {key}= is not an option of {model}; write --{key} {text}")
+        if key in ("batch", "input", "mode", "strict"):
+            raise InvalidInput(f"--set {key}= is not an option of {model}; see --{key}")
+        if key in ("model", "inputs", "kwargs", "name"):  # arguments of analyze
+            raise InvalidInput(f"{model} has no option '{key}'")
         given[key] = _value(key, text.strip(), defaults.get(key))
     return given
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from archscope.cli.options import OneOf, WholeNumber, check_sizes, settings_of, subject_options
+from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of, subject_options
 from archscope.cli.output import refuse_unwritable, show
 
 _FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json")
@@ -34,8 +34,9 @@ _FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json")
 @click.option("-o", "--output", "file", metavar="FILE", help="Write to a file.")
 def table(
     model: str,
-    batch: int,
-    input_shape: tuple[int, ...] | None,
+    batch: int | None,
+    inputs: tuple[str, ...],
+    inputs_from: str | None,
     mode: str,
     settings: tuple[str, ...],
     seq_len: int | None,
@@ -50,10 +51,11 @@ def table(
 ) -> None:
     """Show what every layer of MODEL costs: activations, parameters, multiply-accumulates.
 
-    MODEL is a name of `archscope list`, such as vgg16.
+    MODEL is a name of `archscope list`, such as vgg16; or torchvision:resnet50, timm:NAME,
+    hf:config.json, net.py:Net, package.module:Net, model.pt2.
     """
     refuse_unwritable(file, format)
-    check_sizes(model, input_shape)
+    given = read_inputs(model, inputs)
     options: dict[str, Any] = settings_of(model, settings, seq_len)
 
     from archscope.analysis import analyze
@@ -61,6 +63,8 @@ def table(
     from archscope.report.costs import View
 
     asked_for = tuple(named(filter(None, map(str.strip, (columns or "").split(",")))))
-    report = analyze(model, batch=batch, input=input_shape, mode=mode, strict=strict, **options)
+    report = analyze(
+        model, inputs_from, batch=batch, input=given, mode=mode, strict=strict, **options
+    )
     view = View(level, asked_for, bias, everything)
     show(report, view, format=format, width=width, file=file)
