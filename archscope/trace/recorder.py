@@ -68,6 +68,7 @@ class Recorder(TorchDispatchMode):
         self.storages = StorageTable(lambda: len(self.ops))
         self._op_of_node: dict[int, int] = {}
         self._saved: dict[int, list[int]] = {}
+        self._sums: list[int] = []  # of gradients, which autograd might have added in place
         self.single_values: list[str] = []  # batch normalisations that torch would refuse
         self._silent = 0
         self._thread = threading.get_ident()
@@ -115,13 +116,12 @@ class Recorder(TorchDispatchMode):
 
     def _add_gradients_in_place(self) -> None:
         """Where gradients meet, autograd adds into the one that it alone holds, but never under a
-        dispatch mode: let that one go as the sum begins."""
-        for op in self.ops:
-            if op.phase == "backward" and op.name == "add" and len(op.reads) == 2:
-                held = self.storages.states[op.reads[0]]
-                summed = self.storages.states[op.writes[0]]
-                if held.freed_at == op.index + 1 and held.bytes == summed.bytes:
-                    held.freed_at = op.index
+        dispatch mode: let that one go as the sum begins. (A view's base holds its storage too.)"""
+        for index in self._sums:
+            held = self.storages.states[self.ops[index].reads[0]]
+            summed = self.storages.states[self.ops[index].writes[0]]
+            if held.freed_at == index + 1 and held.bytes == summed.bytes:
+                held.freed_at = index
 
     def storage_of(self, tensor: Tensor) -> int:
         """The index of a tensor's storage, -1 if it is not known."""
@@ -345,6 +345,8 @@ class Recorder(TorchDispatchMode):
         reads = tensors
         if facts.overwrites and outputs:
             reads = [t for t in tensors if not any(t is o for o in outputs)]
+        if self.phase == "backward" and facts.name == "add" and not reads[0]._is_view():
+            self._sums.append(len(self.ops))
         self._append(
             facts.name,
             facts.category,
