@@ -37,14 +37,23 @@ def cpu() -> str:
 
 
 def show(title: str, frame: pd.DataFrame) -> None:
-    """Print a frame of strings as a table."""
+    """Print a frame of strings as a table, wider than the terminal rather than cut."""
     table = Table(title=title, title_justify="left")
-    table.add_column(str(frame.index.name))
+    table.add_column(str(frame.index.name), no_wrap=True)
     for column in frame.columns:
-        table.add_column(str(column), justify="right")
+        table.add_column(str(column), justify="right", no_wrap=True)
     for label, row in frame.iterrows():
         table.add_row(str(label), *row)
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, _width(frame))
+    console.print(table)
+
+
+def _width(frame: pd.DataFrame) -> int:
+    """How wide the frame is with every column as wide as its widest cell, padding and rules."""
+    cells = [[str(frame.index.name), *map(str, frame.index)]]
+    cells += [[str(column), *frame[column]] for column in frame.columns]
+    return sum(3 + max(map(len, column)) for column in cells) + 1
 
 
 def markdown(frame: pd.DataFrame) -> str:
