@@ -17,6 +17,7 @@ from archscope.errors import ArchscopeError
 if TYPE_CHECKING:
     from archscope import analyzers
     from archscope.analysis import analyze
+    from archscope.generation import generation_cost
     from archscope.report import Report
     from archscope.trace import Trace, trace
 
@@ -27,10 +28,20 @@ _PUBLIC = {
     "Trace": "archscope.trace",
     "analyze": "archscope.analysis",
     "analyzers": "archscope.analyzers",
+    "generation_cost": "archscope.generation",
     "trace": "archscope.trace",
 }
 
-__all__ = ["ArchscopeError", "Report", "Trace", "__version__", "analyze", "analyzers", "trace"]
+__all__ = [
+    "ArchscopeError",
+    "Report",
+    "Trace",
+    "__version__",
+    "analyze",
+    "analyzers",
+    "generation_cost",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> Any:

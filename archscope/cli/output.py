@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,19 +34,32 @@ def show(
     Raises:
         ArchscopeError: a file that cannot be written, or whose ending tells no format.
     """
-    from archscope.report.files import save, write_text
+    from archscope.report.files import save
     from archscope.report.formats import render
 
     for warning in report.warnings:
         remark(f"warning: {warning}")
-    if file is None:
-        chosen = format or ("rich" if _draws_rules() else "plain")
-        text = render(report, chosen, view=view, width=width or _width(), colour=_has_colour())
-        write(text)
-    elif format is None:
+    if file is not None and format is None:
         save(report, file, view=view)
     else:
-        text = render(report, format, view=view, width=width or PIPED_WIDTH, colour=False)
+        deliver(partial(render, report, view=view), format=format, width=width, file=file)
+
+
+def deliver(
+    render: Callable[..., str], *, format: str | None, width: int | None, file: str | None
+) -> None:
+    """Write what ``render(format, width=, colour=)`` returns; the options are those of ``show``.
+
+    Raises:
+        ArchscopeError: a file that cannot be written, or whose ending tells no format.
+    """
+    from archscope.report.files import format_of, write_text
+
+    if file is None:
+        chosen = format or ("rich" if _draws_rules() else "plain")
+        write(render(chosen, width=width or _width(), colour=_has_colour()))
+    else:
+        text = render(format or format_of(file), width=width or PIPED_WIDTH, colour=False)
         write_text(Path(file), text)
 
 

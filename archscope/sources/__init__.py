@@ -4,7 +4,7 @@
 ``vgg16``                 a name of the zoo
 ``torchvision:resnet50``  a builder of torchvision: classification, segmentation, detection, video
 ``timm:vit_tiny_...``     an architecture of timm
-``hf:config.json``        a transformers configuration: a file, or a directory that holds one
+``hf:config.json``        a transformers configuration: a file, its directory, or a type (hf:llama)
 ``net.py:Net``            a class or function of a Python file, which is run
 ``package.module:Net``    a class or function of an importable module
 ``model.pt2``             a program saved by ``torch.export.save``

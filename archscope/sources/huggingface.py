@@ -62,25 +62,36 @@ def resolve(path: str, request: Request) -> Subject:
 def configuration(path: str, changes: dict[str, Any] | None = None) -> Any:
     """The configuration in a JSON file, or in a directory's config.json, with changes.
 
+    A model type ("llama") in place of a file stands for that type's default configuration.
+
     Raises:
         InvalidInput: no such file, or not a configuration that transformers knows.
     """
     transformers = optional("transformers")
-    file = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
+    known = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
+    if path in known and not Path(path).exists():
+        content = {"model_type": path}
+    else:
+        content = _read(Path(path) / "config.json" if Path(path).is_dir() else Path(path))
+    kind = content.pop("model_type", None)
+    if kind not in known:
+        raise UnknownName("model_type", str(kind), known, see="transformers-cli env")
+    return transformers.AutoConfig.for_model(kind, **{**content, **(changes or {})})
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InvalidInput(
             f"there is no configuration {file}; nothing is downloaded: give a directory "
-            "with a config.json, or the file"
+            "with a config.json, the file, or a model type such as hf:llama"
         ) from None
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{file} cannot be read as JSON: {error}") from error
-    kind = content.pop("model_type", None)
-    known = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
-    if kind not in known:
-        raise UnknownName("model_type", str(kind), known, see="transformers-cli env")
-    return transformers.AutoConfig.for_model(kind, **{**content, **(changes or {})})
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{file} is not a configuration: it holds no JSON object")
+    return content
 
 
 def model_inputs(model: Any, batch: int, length: int | None = None) -> dict[str, Any]:
