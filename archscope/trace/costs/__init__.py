@@ -6,7 +6,14 @@ products, attention and recurrent cells; FLOPs are 2 per MAC plus everything els
 in real arithmetic: a complex multiply-add is four real ones (as in BLAS, where cgemm is 8mnk).
 """
 
-from archscope.trace.costs import attention, elementwise, normalisation, products, recurrent
+from archscope.trace.costs import (
+    attention,
+    elementwise,
+    normalisation,
+    products,
+    recurrent,
+    vision,
+)
 from archscope.trace.costs.registry import FREE, Cost, formula_for
 
 __all__ = [
@@ -18,4 +25,5 @@ __all__ = [
     "normalisation",
     "products",
     "recurrent",
+    "vision",
 ]
