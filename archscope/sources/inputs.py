@@ -3,7 +3,7 @@
 ``3x224x224``          one sample; the batch is put in front
 ``int64:128``          the same with a dtype
 ``ids:int64:1x128``    a keyword input of that whole shape, batch included
-``mask:1x128``         the same in float32
+``mask:1x128``         the same in the model's own dtype
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class InputSpec:
     """One input: a sample without the batch, or, named, a keyword input with it."""
 
     shape: tuple[int, ...]
-    dtype: str = "float32"
+    dtype: str = ""  # the model's own
     name: str = ""
 
 
@@ -42,7 +42,7 @@ def parse_input(text: str) -> InputSpec:
         InvalidInput: it cannot be read, or a size is not positive.
     """
     *before, sizes = text.split(":")
-    dtype = before.pop() if before and before[-1] in DTYPES else "float32"
+    dtype = before.pop() if before and before[-1] in DTYPES else ""
     if len(before) > 1:
         raise InvalidInput(f"input '{text}' has no dtype that is known; write {GRAMMAR}")
     if not re.fullmatch(r"-?\d+(x-?\d+)*", sizes):
@@ -71,7 +71,8 @@ def arguments(given: tuple[InputSpec, ...], batch: int) -> tuple[tuple[Any, ...]
     from archscope.trace.inputs import TensorSpec
 
     def tensor(spec: InputSpec, *batch: int) -> TensorSpec:
-        return TensorSpec((*batch, *spec.shape), getattr(torch, spec.dtype))
+        dtype = getattr(torch, spec.dtype) if spec.dtype else None
+        return TensorSpec((*batch, *spec.shape), dtype)
 
     positional = tuple(tensor(spec, batch) for spec in given if not spec.name)
     return positional, {spec.name: tensor(spec) for spec in given if spec.name}

@@ -13,7 +13,7 @@ from archscope.trace.inputs import TensorSpec
         ("3x224x224", InputSpec((3, 224, 224))),
         ("int64:128", InputSpec((128,), "int64")),
         ("ids:int64:1x128", InputSpec((1, 128), "int64", "ids")),
-        ("mask:1x128", InputSpec((1, 128), "float32", "mask")),
+        ("mask:1x128", InputSpec((1, 128), "", "mask")),
     ],
 )
 def test_an_input_is_read_as_it_is_written(text: str, spec: InputSpec) -> None:
