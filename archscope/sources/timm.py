@@ -50,3 +50,9 @@ def resolve(name: str, request: Request) -> Subject:
 def _fixes_its_input(name: str) -> bool:
     configuration = optional("timm").models.get_pretrained_cfg(name, allow_unregistered=True)
     return bool(configuration and configuration.fixed_input_size)
+
+
+def default_tag(name: str) -> str:
+    """The tag of the weights that timm loads for an architecture unless told otherwise."""
+    configuration = optional("timm").models.get_pretrained_cfg(name, allow_unregistered=True)
+    return configuration.tag if configuration else ""

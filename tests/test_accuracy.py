@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from archscope.accuracy import torchvision_accuracy, with_accuracy
+from archscope.errors import InvalidInput
+
+
+def frame(*models: str) -> pd.DataFrame:
+    return pd.DataFrame({"model": models, "macs": range(len(models))})
+
+
+def test_torchvision_brings_its_accuracy_and_protocol() -> None:
+    pytest.importorskip("torchvision")
+    first, second = torchvision_accuracy("resnet50")
+    assert (first["top1"], first["top5"]) == (76.130, 92.862)
+    assert first["crop"] == "resize 256, centre crop 224"
+    assert second["weights"] == "IMAGENET1K_V2"
+    assert torchvision_accuracy("fcn_resnet50") == []
+    assert torchvision_accuracy("r3d_18")[0]["dataset"] == "Kinetics-400"
+
+
+def test_published_figures_join_a_table_of_models() -> None:
+    pytest.importorskip("torchvision")
+    joined = with_accuracy(frame("vgg16", "torchvision:resnet50", "inception-naive"))
+    assert joined["top1"][1] == 76.130
+    assert joined["protocol"][1] == "single-crop"
+    assert pd.isna(joined["top1"][2])
+    assert list(joined["macs"]) == [0, 1, 2]
+
+
+def test_a_persons_own_table_joins(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    file = tmp_path / "results.csv"
+    file.write_text(
+        "model,img_size,top1,top5\n"
+        "resnet50.a1_in1k,224,80.2,94.6\n"
+        "vgg16,224,71.6,90.4\n"
+        "resnet18.tv_in1k,224,69.8,\n"
+    )
+    models = ["timm:resnet50", "vgg16", "timm:resnet18.tv_in1k", "timm:resnet34"]
+    joined = with_accuracy(frame(*models), file)
+    assert list(joined["top1"][:3]) == [80.2, 71.6, 69.8]
+    assert joined["accuracy_source"][0].endswith("resnet50.a1_in1k")
+    assert pd.isna(joined["top5"][2])
+    assert pd.isna(joined["top1"][3])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("name,top1\n", "no column model"), ("model,top1\nvgg16,high\n", "no number")],
+)
+def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "results.csv"
+    file.write_text(content)
+    with pytest.raises(InvalidInput, match=message):
+        with_accuracy(frame("vgg16"), file)
+
+
+def test_a_missing_table_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        with_accuracy(frame("vgg16"), "no-such.csv")
