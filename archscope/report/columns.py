@@ -105,9 +105,9 @@ def default_names(level: str, lines: Sequence[Line], training: bool) -> list[str
         chosen.append("output_shape")
     chosen += ["activations", "activations_share", "params", "params_share", "macs", "macs_share"]
     if training:
-        chosen.insert(-1, "backward_macs")
+        chosen.append("backward_macs")
         if any(line.values["recomputed_macs"] for line in lines):
-            chosen.insert(-1, "recomputed_macs")
+            chosen.append("recomputed_macs")
     return chosen
 
 

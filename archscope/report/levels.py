@@ -100,15 +100,12 @@ def _layer_label(layer: Layer) -> str:
 
 
 def _recurrence(op: Op, went: Recurrence) -> str:
-    """The cost of a step, for one sequence, and how often it ran."""
-    steps = f"{exact(went.steps)} steps"
-    sequences = went.products / went.steps if went.steps else 0
-    if sequences != 1:
-        ragged = sequences != int(sequences)
-        steps += f", {exact(went.products)} in the batch" if ragged else f" x {int(sequences)}"
-        steps += "" if ragged else " sequences"
+    """The cost of a step of one sequence, and how many there were."""
     per_step = op.macs / went.products if went.products else 0
-    return f"per step {per_step:,.0f} MACs x {steps}"
+    cost = f"per step {per_step:,.0f} MACs x {exact(went.products)} steps"
+    if went.products == went.steps:
+        return cost
+    return f"{cost}, up to {exact(went.steps)} in a sequence"
 
 
 # -- blocks ----------------------------------------------------------------------------------------

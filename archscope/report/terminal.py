@@ -118,16 +118,21 @@ def _labels(labels: Sequence[str], width: int, signs: Signs) -> list[str]:
     """Paths in so many characters; of a long one, what the line above says too is left out."""
     texts = []
     for above, label in zip(["", *labels], labels, strict=False):
-        text = label
-        if len(label) > width:
-            text = signs.ellipsis + label[len(_common_modules(above, label)) :]
-        texts.append(_shortened(text if len(text) < len(label) else label, width, signs))
-    return [text.ljust(width) for text in texts]
+        known = _known_modules(above, label) if len(label) > width else ""
+        text = signs.ellipsis + label.removeprefix(known) if known else label
+        texts.append(_shortened(text, width, signs).ljust(width))
+    return texts
 
 
-def _common_modules(above: str, label: str) -> str:
-    """The modules that both paths begin with: "block1." of block1.conv1 and block1.conv2."""
-    pairs = zip(above.split(".")[:-1], label.split(".")[:-1], strict=False)
+def _known_modules(above: str, label: str) -> str:
+    """What a path shares with the one above: "block1." of block1.conv2 below block1.conv1.
+
+    Paths of different depth share nothing, lest a reader complete them wrongly.
+    """
+    ours, theirs = label.split("."), above.split(".")
+    if len(ours) != len(theirs):
+        return ""
+    pairs = zip(ours[:-1], theirs[:-1], strict=True)
     return "".join(f"{module}." for module, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 

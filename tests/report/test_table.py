@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 import archscope
@@ -112,7 +113,7 @@ def test_a_recurrent_layer_shows_the_cost_of_a_step(report_of):
     below = [remark for row in widest(report_of("lstm")).rows for remark in row.below]
     assert below == ["per step 98,304 MACs x 100 steps"]
     batched = [remark for row in widest(report_of("lstm", batch=8)).rows for remark in row.below]
-    assert batched == ["per step 98,304 MACs x 100 steps x 8 sequences"]
+    assert batched == ["per step 98,304 MACs x 800 steps, up to 100 in a sequence"]
 
 
 class Sharing(nn.Module):
@@ -253,3 +254,40 @@ def test_a_number_at_the_end_of_a_name_makes_a_range():
 
 def test_the_memory_of_the_activations_is_told(report_of):
     assert "Activations take 58.1 MiB" in " ".join(widest(report_of("vgg16")).caption)
+
+
+class Packed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.GRU(8, 16)
+
+    def forward(self, x):
+        return self.layer(nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 3, 2])))[1]
+
+
+def test_a_packed_sequence_counts_the_steps_that_ran():
+    table = widest(archscope.analyze(Packed(), inputs=((5, 3, 8),)))
+    below = [remark for row in table.rows for remark in row.below]
+    assert below == ["per step 1,152 MACs x 10 steps, up to 5 in a sequence"]
+
+
+class Checkpointed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8))
+
+    def forward(self, x):
+        return torch.utils.checkpoint.checkpoint(self.block, x, use_reentrant=False)
+
+
+@pytest.mark.parametrize("level", ["layer", "op"])
+def test_a_checkpointed_layer_shows_what_is_recomputed(level):
+    report = archscope.analyze(Checkpointed(), inputs=((4, 8),), mode="training")
+    cells, footer = column(widest(report, level=level), "Recomputed")
+    assert sum(map(number, cells)) == number(footer) == report.sums["recomputed_macs"] > 0
+
+
+def test_a_narrow_terminal_leaves_out_what_the_line_above_says(report_of):
+    text = render(report_of("googlenet"), "plain", width=80)
+    labels = [line.split()[0] for line in text.splitlines() if ".." in line]
+    assert "..conv3x3_reduce.conv" in labels
