@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archscope import analyzers
     from archscope.analysis import analyze
     from archscope.generation import generation_cost
+    from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
     from archscope.report import Report
     from archscope.trace import Trace, trace
 
@@ -29,6 +30,9 @@ _PUBLIC = {
     "analyze": "archscope.analysis",
     "analyzers": "archscope.analyzers",
     "generation_cost": "archscope.generation",
+    "gradient_flow": "archscope.gradients",
+    "gradient_paths": "archscope.gradients",
+    "gradient_through_time": "archscope.gradients",
     "trace": "archscope.trace",
 }
 
@@ -40,6 +44,9 @@ __all__ = [
     "analyze",
     "analyzers",
     "generation_cost",
+    "gradient_flow",
+    "gradient_paths",
+    "gradient_through_time",
     "trace",
 ]
 

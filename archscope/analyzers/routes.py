@@ -250,10 +250,9 @@ def residual_branches(trace: Trace) -> dict[int, frozenset[int]]:
         last = additions[-1].index
         passed: dict[int, int] = {}
         for index in range(first, last + 1):
-            op = ops.get(index)
-            if op is not None:
-                before = max((passed.get(p, 0) for p in op.parents), default=0)
-                passed[index] = before + op.weight_layer
+            if index in ops:
+                before = max((passed.get(p, 0) for p in ops[index].parents), default=0)
+                passed[index] = before + ops[index].weight_layer
         for op in additions:
             depths = {p: passed.get(p, 0) for p in op.parents}
             deepest = max(depths.values())

@@ -1,0 +1,325 @@
+"""The gradient by path length: exact against routes taken one at a time, and on known networks."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archscope.errors import ArchscopeError, InvalidInput
+from archscope.gradients import gradient_flow, gradient_paths
+from archscope.gradients.subject import network
+from archscope.models.catalog import build
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)
+
+
+def along_direction(output: Tensor, target: Tensor | None) -> Tensor:
+    return (output.flatten() * torch.linspace(-1, 2, output.numel(), dtype=output.dtype)).sum()
+
+
+class Residual(nn.Module):
+    """y = x + W2 tanh(W1 x), whose two routes can be blocked."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.second = nn.Linear(width, width)
+        self.route: bool | None = None  # through the branch, through the shortcut, or both
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch = self.second(self.first(x).tanh())
+        if self.route is None:
+            return x + branch
+        return x.detach() + branch if self.route else x + branch.detach()
+
+
+def residual_network(blocks: int = 4) -> nn.Module:
+    return nn.Sequential(*(Residual(6) for _ in range(blocks)), nn.Linear(6, 5)).double()
+
+
+def test_every_slot_is_the_sum_of_the_routes_of_its_length():
+    model = residual_network()
+    x = torch.randn(1, 6, dtype=torch.float64)
+    by_length = torch.zeros(10, 6, dtype=torch.float64)
+    for routes in itertools.product([False, True], repeat=4):
+        for block, route in zip(model, routes, strict=False):
+            block.route = route
+        leaf = x.clone().requires_grad_()
+        along_direction(model(leaf), None).backward()
+        by_length[2 * sum(routes) + 1] += leaf.grad[0]
+    for block in list(model)[:4]:
+        block.route = None
+    found = gradient_paths(model, x, loss=along_direction)
+    np.testing.assert_allclose(found["gradient_norm"], by_length.norm(dim=1), rtol=1e-12)
+    assert list(found["paths"]) == [0, 1, 0, 4, 0, 6, 0, 4, 0, 1]
+    assert found.attrs["error"] < 1e-14
+    weights = by_length.norm(dim=1) / by_length.norm(dim=1).sum()
+    assert found.attrs["effective_depth"] == pytest.approx(
+        float(weights @ torch.arange(10.0).double())
+    )
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 7])
+def test_groups_of_slots_give_the_same(slots, monkeypatch):
+    model = residual_network()
+    x = torch.randn(2, 6, dtype=torch.float64)
+    at_once = gradient_paths(model, x, loss=along_direction)
+    from archscope.gradients import paths
+
+    def few(trace, number, limit):
+        return paths.Need(0, 1, number, slots)
+
+    monkeypatch.setattr(paths, "slots_at_once", few)
+    grouped = gradient_paths(model, x, loss=along_direction)
+    np.testing.assert_allclose(grouped["gradient_norm"], at_once["gradient_norm"], rtol=1e-12)
+    assert grouped.attrs["slots_at_once"] == slots
+
+
+def test_too_little_memory_is_told_before_the_start():
+    lines = []
+    found = gradient_paths("resnet20-cifar", samples=1, memory=2**22, progress=lines.append)
+    assert "21 slots need about" in lines[0] and "groups" in lines[0]
+    whole = gradient_paths("resnet20-cifar", samples=1)
+    np.testing.assert_allclose(found["share"], whole["share"], rtol=1e-4, atol=1e-9)
+    with pytest.raises(ArchscopeError, match="at least"):
+        gradient_paths("resnet20-cifar", samples=1, memory=1000)
+
+
+# -- graphs of every kind --------------------------------------------------------------------------
+
+
+class Windows(nn.Module):
+    """Folds positions into the batch and back, as windowed attention does."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Linear(4, 4)
+        self.across = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, 8, 4)
+        windows = x.reshape(-1, 2, 4)
+        windows = windows + self.inside(windows.transpose(0, 1)).transpose(0, 1).relu()
+        return self.across(windows.reshape(x.shape)).mean(1)
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(x)
+        return self.head((x + self.attention(y, y, y)[0]).mean(1))
+
+
+class Functional(nn.Module):
+    """Raw parameters, a tied weight, in-place work, a product written as einsum."""
+
+    def __init__(self):
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(4, 4) / 2)
+        self.other = nn.Parameter(torch.randn(4, 4) / 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = torch.zeros(x.shape[0], 2, 4, dtype=x.dtype)
+        out[:, 0] = x @ self.kernel
+        out[:, 1] = torch.einsum("ni,oi->no", F.linear(x, self.kernel).relu_(), self.other)
+        return out.sum(1)
+
+
+class CheckpointedBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Residual(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.utils.checkpoint.checkpoint(self.block, x, use_reentrant=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "lengths"),
+    [
+        (Windows(), (1, 8, 4), {1, 2}),
+        (Attention(), (1, 5, 8), {1, 3}),
+        (Functional(), (1, 4), {1, 2}),
+        (CheckpointedBlock(), (1, 4), {0, 2}),
+        (nn.Sequential(nn.Conv1d(2, 3, 3), nn.Flatten(), nn.Linear(12, 2)), (1, 2, 6), {2}),
+        (nn.Sequential(nn.ConvTranspose2d(2, 3, 3), nn.Tanh()), (1, 2, 4, 4), {1}),
+    ],
+)
+def test_slots_sum_to_the_gradient_whatever_the_graph(model, shape, lengths):
+    found = gradient_paths(model, torch.randn(shape))
+    assert found.attrs["error"] < 1e-5
+    assert {k for k, share in zip(found["length"], found["share"], strict=True) if share} == lengths
+    assert not any("no routes" in note for note in found.attrs["notes"])
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_fused_layers_and_unrolled_cells_agree(name):
+    fused = gradient_paths(name, samples=2, seq_len=6, layers=2, hidden=8)
+    unrolled = gradient_paths(name, samples=2, seq_len=6, layers=2, hidden=8, unrolled=True)
+    np.testing.assert_allclose(fused["gradient_norm"], unrolled["gradient_norm"], rtol=1e-4)
+    assert list(fused["paths"]) == list(unrolled["paths"])
+
+
+def test_characters_count_from_their_embeddings():
+    model = nn.Sequential(nn.Embedding(10, 6), nn.Linear(6, 6), nn.Flatten(), nn.Linear(24, 3))
+    found = gradient_paths(model, torch.randint(10, (2, 4)))
+    assert list(found["share"].round(6)) == [0, 0, 1]
+
+
+# -- what cannot be decomposed, and what is left behind --------------------------------------------
+
+
+class MixesSamples(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layer(x)
+        return x - x.mean(0)
+
+
+def test_a_network_that_mixes_samples_is_refused():
+    with pytest.raises(ArchscopeError, match="mixes the samples"):
+        gradient_paths(MixesSamples(), torch.randn(3, 4))
+    norm = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False))
+    with pytest.raises(ArchscopeError, match="mixes the samples"):
+        gradient_paths(norm, torch.randn(3, 4))
+
+
+def test_a_module_stays_as_it_was():
+    model = build("resnet20-cifar").train()
+    model.conv1.weight.requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    data = torch.randn(2, 3, 32, 32)
+    state = torch.get_rng_state()
+    gradient_paths(model, data, samples=1)
+    assert model.training and not model.conv1.weight.requires_grad
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(state, torch.get_rng_state())
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_unusable_requests():
+    with pytest.raises(InvalidInput, match="a module needs inputs"):
+        gradient_paths(nn.Linear(2, 2))
+    with pytest.raises(InvalidInput, match="several seeds"):
+        gradient_paths(nn.Linear(2, 2), torch.randn(1, 2), seeds=2)
+    with pytest.raises(InvalidInput, match="as many targets"):
+        gradient_paths(nn.Linear(2, 2), torch.randn(3, 2), torch.tensor([1]))
+    with pytest.raises(ArchscopeError, match="no routes"):
+        gradient_paths(
+            nn.Sequential(nn.Linear(2, 2), nn.Threshold(0, 0), Constant()), torch.randn(1, 2)
+        )
+
+
+class Constant(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.ones(1, 2, requires_grad=True) * 2
+
+
+def test_weights_from_a_file_are_used(tmp_path):
+    model = build("resnet20-cifar")
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    data = torch.randn(4, 3, 32, 32)
+    labels = torch.arange(4)
+    given = gradient_paths(model, data, labels)
+    loaded = gradient_paths("resnet20-cifar", data, labels, checkpoint=tmp_path / "weights.pt")
+    np.testing.assert_allclose(
+        given["gradient_norm"], loaded["gradient_norm"], rtol=1e-3, atol=1e-9
+    )
+
+
+# -- residual and plain networks at initialisation -------------------------------------------------
+
+
+def test_resnet110_is_as_deep_as_veit_et_al_found():
+    """Their effective paths have 5 to 17 modules of two layers, stem and classifier aside."""
+    found = gradient_paths("resnet110-cifar", samples=1)
+    assert found.attrs["error"] < 1e-5
+    assert 20 < found.attrs["effective_depth"] < 28
+    share = dict(zip(found["length"], found["share"], strict=True))
+    assert sum(share[2 * modules + 2] for modules in range(5, 18)) > 0.85
+    assert sum(share[length] for length in range(1, 111, 2)) == 0
+
+
+def test_a_plain_network_is_as_deep_as_it_is_long():
+    found = gradient_paths("plain110-cifar", samples=1)
+    assert found.attrs["effective_depth"] == pytest.approx(110)
+    residual = gradient_paths("resnet110-cifar", samples=1)
+    apart = found["gradient_norm"].max() / residual["gradient_norm"].max()
+    assert abs(math.log10(apart)) > 3
+
+
+def test_gradient_flow_names_every_weight_layer():
+    flow = gradient_flow("plain20-cifar", samples=2)
+    assert list(flow["layer"]) == list(range(1, 21))
+    assert flow["path"].iloc[0] == "conv1" and flow["path"].iloc[-1] == "fc"
+    model = build("plain20-cifar")
+    x = torch.randn(2, 3, 32, 32)
+    flow = gradient_flow(model, x, samples=1, loss=along_direction)
+    assert (flow["gradient_norm"] > 0).all()
+
+
+# -- against sampled routes ------------------------------------------------------------------------
+
+
+def sampled_route(model: nn.Module, x: Tensor, chosen: set[int]) -> Tensor:
+    """Veit et al.: back through the branches of the chosen modules and the others' shortcuts."""
+    blocks = [block for block in model.modules() if hasattr(block, "shortcut")]
+    hooks = []
+    for i, block in enumerate(blocks):
+        part = block.shortcut if i in chosen else block.bn2
+        hooks.append(part.register_forward_hook(lambda module, args, out: out.detach()))
+    leaf = x.clone().requires_grad_()
+    along_direction(model(leaf), None).backward()
+    for hook in hooks:
+        hook.remove()
+    return leaf.grad.flatten()
+
+
+@pytest.fixture(scope="module")
+def resnet110():
+    torch.manual_seed(0)
+    model, x = build("resnet110-cifar"), torch.randn(2, 3, 32, 32)
+    found = gradient_paths(model, x, loss=along_direction, samples=1)
+    subject = network(model, x, None, samples=1, seed=0, checkpoint=None, options={})
+    subject.model.requires_grad_(False)
+    return subject.model, subject.samples[0][0], found.set_index("length")["gradient_norm"]
+
+
+def test_the_54_routes_of_one_module_sum_to_their_slot(resnet110):
+    model, x, exact = resnet110
+    routes = sum(sampled_route(model, x, {i}) for i in range(54))
+    assert float(routes.norm()) == pytest.approx(exact[4], rel=1e-4)
+
+
+@pytest.mark.parametrize("modules", [1, 4, 12])
+def test_resnet110_agrees_with_veits_sampled_routes(resnet110, modules):
+    """Routes of one length are nearly uncorrelated: the squared norm of their sum is about their
+    number times the mean squared norm of one, which sampling estimates. A few strong routes carry
+    much of that mean, so the bootstrap interval of the samples is widened by half."""
+    model, x, exact = resnet110
+    generator = torch.Generator().manual_seed(0)
+    chosen = (torch.randperm(54, generator=generator)[:modules].tolist() for _ in range(100))
+    squares = np.array([float(sampled_route(model, x, set(c)).square().sum()) for c in chosen])
+    rows = np.random.default_rng(0).integers(len(squares), size=(1000, len(squares)))
+    low, high = np.percentile(np.sqrt(squares[rows].mean(1)), [0.5, 99.5])
+    number = math.sqrt(math.comb(54, modules))
+    assert number * low / 1.5 < exact[2 * modules + 2] < number * high * 1.5
