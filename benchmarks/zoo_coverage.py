@@ -1,0 +1,280 @@
+"""Every builder of torchvision and every architecture of timm, analysed and compared.
+
+    python -m benchmarks.zoo_coverage [--workers 4] [PATTERN...]
+
+Each model is traced on shapes and counted by torch's FlopCounterMode on the meta device, in worker
+processes with a limit on time and memory. A result is appended to ``results/zoo_coverage.csv`` as
+soon as it is there: a run that was stopped goes on, and tries again what failed. Exits 1 if a model
+failed, or if the two counts differ and ``explained_differences.csv`` does not say why.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from benchmarks.results import RESULTS, conditions, markdown
+
+TABLE = RESULTS / "zoo_coverage.csv"
+SUMMARY = RESULTS / "zoo_coverage.md"
+EXPLAINED = Path(__file__).parent / "explained_differences.csv"
+COLUMNS = (
+    "reference input params macs torch_macs published_macs flops coverage activations peak_bytes "
+    "depth shortest_path mean_path ran_on ops seconds torch_seconds error"
+)
+WORKER = (sys.executable, "-m", "benchmarks.zoo_coverage", "--work")
+PATTERNS = ("torchvision:*", "timm:*")
+
+
+def analysed(reference: str) -> dict[str, Any]:
+    """One row of the table."""
+    from archscope.analysis import analyze
+    from archscope.sources import resolve
+
+    began = time.perf_counter()
+    report = analyze(reference)
+    sums = report.sums
+    seconds = time.perf_counter() - began
+    row = {name: sums[name] for name in COLUMNS.split() if name in sums}
+    row |= {
+        "reference": reference,
+        "input": " ".join("x".join(map(str, shape)) for _, shape, _ in report.trace.inputs),
+        "published_macs": published(reference, report.trace.inputs[0][1]),
+        "ran_on": report.trace.ran_on,
+        "ops": len(report.trace.ops),
+        "seconds": round(seconds, 3),
+    }
+    if report.trace.ran_on == "shapes":
+        began = time.perf_counter()
+        row["torch_macs"] = counted_by_torch(resolve(reference))
+        row["torch_seconds"] = round(time.perf_counter() - began, 3)
+    return row
+
+
+def counted_by_torch(subject: Any) -> int:
+    """The MACs that torch's FlopCounterMode finds on the meta device."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from archscope.trace.inputs import on_meta
+
+    model = subject.model.eval().requires_grad_(False).to("meta")
+    # Frozen, since the counter fails on a parameter that is a module's input (timm's CaiT).
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(*map(on_meta, subject.inputs), **subject.kwargs)
+    return counter.get_total_flops() // 2
+
+
+def published(reference: str, shape: tuple[int, ...]) -> float | str:
+    """The MACs that torchvision publishes for weights evaluated at this input, in units of 1."""
+    source, _, name = reference.partition(":")
+    if source != "torchvision":
+        return ""
+    from archscope.sources.torchvision import evaluation_shape, weights
+
+    for entry in weights(name):
+        image = evaluation_shape(entry)
+        if image is not None and image == (shape[1], *shape[-2:]):
+            return entry.meta["_ops"] * 1e9
+    return ""
+
+
+# -- a worker: references on the command line, a line of JSON for each -----------------------------
+
+
+def work(seconds: int, gibibytes: float, references: Iterable[str]) -> None:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    limit = int(gibibytes * 2**30)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    for reference in references:
+        signal.alarm(seconds)  # ends the process; the parent starts another one
+        try:
+            row = analysed(reference)
+        except Exception as error:
+            line = " ".join(str(error).split())[:300]
+            row = {"reference": reference, "error": f"{type(error).__name__}: {line}"}
+        print(json.dumps(row), flush=True)
+
+
+def rows_of(references: list[str], seconds: int, gibibytes: float) -> Iterator[dict[str, Any]]:
+    """The rows of a batch of references; whoever ends the worker is a failure of its own."""
+    while references:
+        process = subprocess.Popen(
+            [*WORKER, str(seconds), str(gibibytes), *references],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            references = references[1:]
+            yield json.loads(line)
+        if process.wait() and references:
+            timed_out = process.returncode == -signal.SIGALRM
+            error = f"over {seconds} s" if timed_out else f"the process ended {process.returncode}"
+            yield {"reference": references[0], "error": error}
+            references = references[1:]
+
+
+# -- the parent ------------------------------------------------------------------------------------
+
+
+def finished() -> dict[str, dict[str, str]]:
+    """The rows that earlier runs have written, by reference."""
+    if not TABLE.exists():
+        return {}
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return {row["reference"]: row for row in csv.DictReader(file)}
+
+
+def run(references: list[str], workers: int, seconds: int, gibibytes: float, size: int) -> None:
+    """Analyse the references in batches and append every row to the table."""
+    batches = [references[start : start + size] for start in range(0, len(references), size)]
+    new = not TABLE.exists()
+    with TABLE.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS.split(), restval="", lineterminator="\n")
+        if new:
+            writer.writeheader()
+
+        def answer(batch: list[str]) -> None:
+            for row in rows_of(batch, seconds, gibibytes):
+                writer.writerow(row)
+                file.flush()
+                if row.get("error"):
+                    click.echo(f"{row['reference']}: {row['error']}", err=True)
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(answer, batches))
+
+
+def explanation(reference: str) -> str:
+    """Why archscope and torch's counter differ on this model, as far as that is known."""
+    with EXPLAINED.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if fnmatchcase(reference, row["pattern"]):
+                return row["why"]
+    return ""
+
+
+def differs(row: dict[str, str]) -> bool:
+    return bool(row["torch_macs"]) and row["macs"] != row["torch_macs"]
+
+
+def misses_published(row: dict[str, str]) -> bool:
+    """Off torchvision's figure, which has three decimals of a billion."""
+    if not row["published_macs"] or row["error"]:
+        return False
+    return abs(int(row["macs"]) - float(row["published_macs"])) > 0.5e6 + 1
+
+
+def summarise(rows: dict[str, dict[str, str]]) -> bool:
+    """Print and write what came out; whether everything is analysed and explained."""
+    import pandas as pd
+
+    groups: dict[str, list[dict[str, str]]] = {}
+    for reference, row in rows.items():
+        groups.setdefault(reference.partition(":")[0], []).append(row)
+    counts = {}
+    complaints = []
+    for source, found in groups.items():
+        failed = [row for row in found if row["error"]]
+        partial = [row for row in found if not row["error"] and float(row["coverage"]) < 1]
+        different = [row for row in found if differs(row)]
+        unexplained = [row for row in different if not explanation(row["reference"])]
+        published_rows = [row for row in found if row["published_macs"]]
+        off = [row for row in published_rows if misses_published(row)]
+        complaints += [f"{row['reference']} failed: {row['error']}" for row in failed]
+        complaints += [
+            f"{row['reference']}: {row['macs']} MACs, FlopCounterMode {row['torch_macs']}"
+            for row in unexplained
+        ]
+        unexplained_off = [row for row in off if not explanation(row["reference"])]
+        complaints += [
+            f"{row['reference']}: {row['macs']} MACs, published {row['published_macs']}"
+            for row in unexplained_off
+        ]
+        counts[source] = {
+            "models": len(found),
+            "failed": len(failed),
+            "run on data": sum(row["ran_on"] == "data" for row in found),
+            "coverage below 1": len(partial),
+            "equal to FlopCounterMode": sum(
+                bool(row["torch_macs"]) and not differs(row) for row in found
+            ),
+            "different, explained": len(different) - len(unexplained),
+            "different, unexplained": len(unexplained),
+            "published operations": len(published_rows),
+            "equal to them": len(published_rows) - len(off),
+            "seconds, median": _median(row["seconds"] for row in found),
+            "FlopCounterMode's, median": _median(row["torch_seconds"] for row in found),
+        }
+    frame = pd.DataFrame(counts).map(lambda value: f"{value:g}").rename_axis("")
+    text = (
+        "# Coverage of torchvision and timm\n\nTraced on shapes, batch 1, inference, each at its "
+        "own input size; counts in MACs. The rows are in `zoo_coverage.csv`, the reasons for "
+        f"differences in `../explained_differences.csv`.\n\nConditions: {conditions(())}\n\n"
+        f"{markdown(frame)}"
+    )
+    click.echo(text)
+    for complaint in complaints:
+        click.echo(complaint)
+    SUMMARY.write_text(text, encoding="utf-8")
+    return not complaints
+
+
+def _median(values: Iterable[str]) -> float:
+    known = sorted(float(value) for value in values if value)
+    return known[len(known) // 2] if known else 0.0
+
+
+@click.command()
+@click.argument("patterns", nargs=-1)
+@click.option("--workers", default=2, help="Worker processes.")
+@click.option("--seconds", default=120, help="The time one model may take.")
+@click.option("--gibibytes", default=8.0, help="The memory one worker may take.")
+@click.option("--batch", default=20, help="Models per worker process; 1 for a process each.")
+@click.option("--again", is_flag=True, help="Also analyse what earlier runs have done.")
+def main(
+    patterns: tuple[str, ...],
+    workers: int,
+    seconds: int,
+    gibibytes: float,
+    batch: int,
+    again: bool,
+) -> None:
+    """Analyse every model that the patterns name: all of torchvision and timm by default."""
+    from archscope.sources import expand
+
+    RESULTS.mkdir(exist_ok=True)
+    if again:
+        TABLE.unlink(missing_ok=True)
+    references = expand(patterns or PATTERNS)
+    done = [reference for reference, row in finished().items() if not row["error"]]
+    run([r for r in references if r not in done], workers, seconds, gibibytes, batch)
+    rows = finished()
+    with TABLE.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS.split(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[reference] for reference in sorted(rows))
+    sys.exit(0 if summarise(rows) else 1)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--work"]:
+        work(int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])
+    else:
+        main()
