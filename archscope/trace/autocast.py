@@ -152,7 +152,8 @@ def _mapped(value: Any, cast: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return cast(value)
     if isinstance(value, list | tuple):
-        return type(value)(_mapped(item, cast) for item in value)
+        # The last operand first, as torch's compiled casts run: backward undoes them in this order.
+        return type(value)([_mapped(item, cast) for item in reversed(value)][::-1])
     if isinstance(value, dict):
         return {key: _mapped(item, cast) for key, item in value.items()}
     return value

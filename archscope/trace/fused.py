@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from archscope.trace import torch_private
-from archscope.trace.costs import Cost
+from archscope.trace.costs import FREE, Cost
 from archscope.trace.costs.attention import attention_backward_cost, attention_cost
 from archscope.trace.costs.recurrent import GATES, cell_cost, layer_backward_cost, layer_cost
 from archscope.trace.execution import Execution
+from archscope.trace.operators import operator
 from archscope.trace.recorder import Recorder
 from archscope.trace.records import Recurrence, elements
 from archscope.trace.remembered import META
@@ -90,6 +91,7 @@ class _ClosedForm(torch.autograd.Function):
             [gradient for gradient in gradients if gradient is not None],
             ctx.closed.backward_cost,
         )
+        ctx.closed = None  # its functions hold the operands
         return None, None, *gradients
 
 
@@ -398,6 +400,24 @@ def _dropout_on_cuda(x: Tensor, p: float, train: bool) -> Tensor:
     return torch.ops.aten.dropout.default.decompose(x, p, train)
 
 
+# -- kept whole ------------------------------------------------------------------------------------
+
+
+def _one_kernel(func: torch._ops.OpOverload) -> Callable[..., Tensor]:
+    """An operator that is one kernel on CPU and CUDA, and that torch takes apart elsewhere."""
+    facts = operator(func)
+
+    def kernel(*args: Tensor) -> Tensor:
+        recorder = _running[-1]
+        with recorder.silence():
+            result = func.decompose(*args)
+        cost = facts.formula(*args, out=result) if facts.formula is not None else FREE
+        recorder.record(facts.name, args, [result], cost)
+        return result
+
+    return kernel
+
+
 # -- registration ----------------------------------------------------------------------------------
 
 
@@ -407,6 +427,8 @@ def _kernels() -> dict[str, Callable[..., Any]]:
         kernels[f"{cell}.input"] = _recurrent_layer(cell)
         kernels[f"{cell}.data"] = _recurrent_packed(cell)
         kernels[f"{cell}_cell"] = _recurrent_cell(cell)
+    for func in (torch.ops.aten.silu_backward.default, torch.ops.aten.mish_backward.default):
+        kernels[func.__name__.removesuffix(".default")] = _one_kernel(func)
     return kernels
 
 

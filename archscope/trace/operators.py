@@ -112,8 +112,13 @@ def operator(func: torch._ops.OpOverload) -> Operator:
 
 def _is_view(func: torch._ops.OpOverload, name: str) -> bool:
     # The schema of _unsafe_view does not say that it is one; transpose_ and its like change how
-    # a tensor looks at its storage, not the storage.
-    return bool(func.is_view) or name == "_unsafe_view" or torch.Tag.inplace_view in func.tags
+    # a tensor looks at its storage, not the storage. A profiler's marks are no operators at all.
+    return (
+        bool(func.is_view)
+        or name == "_unsafe_view"
+        or torch.Tag.inplace_view in func.tags
+        or name.startswith("profiler::")
+    )
 
 
 def _name(func: torch._ops.OpOverload) -> str:
