@@ -44,9 +44,15 @@ def _row(architecture: Architecture) -> tuple[str, ...]:
         architecture.name,
         architecture.family,
         str(architecture.year),
-        "x".join(map(str, architecture.input)),  # a size that an option sets, by its name
+        _sizes(architecture),
         architecture.paper,
     )
+
+
+def _sizes(architecture: Architecture) -> str:
+    """3x224x224; a size that an option sets has that option's name."""
+    named = any(isinstance(size, str) for size in architecture.input)
+    return (" x " if named else "x").join(map(str, architecture.input))
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -8,8 +8,9 @@ import click
 
 from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of, subject_options
 from archscope.cli.output import refuse_unwritable, show
+from archscope.report.table import FORMATS
 
-_FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json")
+_LEVELS = ("layer", "block", "op")
 
 
 @click.command()
@@ -17,17 +18,17 @@ _FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json")
 @subject_options
 @click.option(
     "--level",
-    type=OneOf("level", ("layer", "block", "op")),
+    type=OneOf("level", _LEVELS),
     default="layer",
     help="A row per layer, per block, or per operator.",
 )
-@click.option("--columns", help="Which columns, in which order: path,macs,flops.")
+@click.option("--columns", metavar="NAMES", help="Which columns, in which order: path,macs,flops.")
 @click.option("--bias/--no-bias", default=False, help="Whether parameters include the biases.")
 @click.option("--all", "everything", is_flag=True, help="Show layers too that add nothing.")
 @click.option("--strict", is_flag=True, help="Refuse a model with an operator without formula.")
 @click.option(
     "--format",
-    type=OneOf("format", _FORMATS),
+    type=OneOf("format", FORMATS),
     help="By default rich on a terminal, plain in a pipe, or what FILE ends in.",
 )
 @click.option("--width", type=WholeNumber(), help="Characters in a line; the terminal's if absent.")

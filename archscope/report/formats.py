@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from archscope.errors import ArchscopeError
 from archscope.report import data, markup, terminal
 from archscope.report.costs import View, tables
+from archscope.report.table import FORMATS
 
 if TYPE_CHECKING:
     from archscope.report.report import Report
 
-FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json")
 PAGE = 95  # characters of a table that a printed page holds
 
 

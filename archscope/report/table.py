@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json")
+
 # "equation" is right-aligned on both sides of its " = ".
 Align = Literal["left", "right", "equation"]
 

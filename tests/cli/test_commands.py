@@ -116,3 +116,10 @@ def test_asked_for_columns_come_in_their_order(capsys):
 def test_all_shows_layers_that_add_nothing(capsys):
     assert "relu1" not in printed(capsys, "table", "vgg16")
     assert "relu1" in printed(capsys, "table", "vgg16", "--all")
+
+
+def test_levels_are_those_of_the_table():
+    from archscope.cli.table import _LEVELS
+    from archscope.report.levels import LEVELS
+
+    assert _LEVELS == LEVELS
