@@ -27,6 +27,7 @@ from archscope.trace.records import Recurrence, elements
 from archscope.trace.remembered import META
 
 _running: list[Recorder] = []
+_executions: list[Execution] = []
 _registered: list[dict[str, Callable[..., Any]]] = []
 
 
@@ -187,12 +188,17 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
 
 
 def _like_kernels(query: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The fused kernels lay their output out as (batch, length, heads, size)."""
+    """The output as the kernel lays it out, which decides whether the next layer copies it.
+
+    On CUDA in float32 the memory-efficient kernel makes (batch, length, heads, size); flash
+    attention, there and on the CPU, follows the query.
+    """
     if len(shape) != 4:
         return torch.empty(shape, dtype=query.dtype, device=META)
-    batch, heads, length, size = shape
-    made = torch.empty((batch, length, heads, size), dtype=query.dtype, device=META)
-    return made.transpose(1, 2)
+    order = [0, 2, 1, 3]
+    if _executions[-1].device == "cpu" or query.dtype != torch.float32:
+        order = sorted(range(4), key=lambda axis: -query.stride(axis))
+    return torch.empty_permuted(shape, order, dtype=query.dtype, device=META)
 
 
 # -- recurrent layers ------------------------------------------------------------------------------
@@ -459,6 +465,7 @@ def closed_forms(recorder: Recorder, execution: Execution) -> Iterator[None]:
     library = torch.library.Library("aten", "IMPL")
     key = "AutogradCPU" if recorder.on_data else "AutogradMeta"
     _running.append(recorder)
+    _executions.append(execution)
     _registered.append(_chosen(execution, recorder.on_data))
     try:
         for name, kernel in _registered[-1].items():
@@ -466,6 +473,7 @@ def closed_forms(recorder: Recorder, execution: Execution) -> Iterator[None]:
         yield
     finally:
         _running.pop()
+        _executions.pop()
         _registered.pop()
         torch_private.destroy(library)
 

@@ -30,7 +30,7 @@ class TrainingStep:
 
     def __init__(self, execution: Execution, parameters: Mapping[str, nn.Parameter]):
         self._execution = execution
-        self._names = {p: name for name, p in reversed(parameters.items()) if p.requires_grad}
+        self._names = {p: name for name, p in reversed(list(parameters.items())) if p.requires_grad}
         self._parameters = list(reversed(self._names))
         self._optimizer: torch.optim.Optimizer | None = None
 
