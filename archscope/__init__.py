@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archscope.analysis import analyze
     from archscope.generation import generation_cost
     from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
+    from archscope.recurrent_depth import through_time
     from archscope.report import Report
     from archscope.trace import Trace, trace
 
@@ -33,6 +34,7 @@ _PUBLIC = {
     "gradient_flow": "archscope.gradients",
     "gradient_paths": "archscope.gradients",
     "gradient_through_time": "archscope.gradients",
+    "through_time": "archscope.recurrent_depth",
     "trace": "archscope.trace",
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     "gradient_flow",
     "gradient_paths",
     "gradient_through_time",
+    "through_time",
     "trace",
 ]
 

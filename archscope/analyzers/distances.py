@@ -24,21 +24,10 @@ class Distance(NamedTuple):
 
 def distances(trace: Trace, count: Count = "layers") -> dict[int, Distance]:
     """The distances of every forward operator, by its index."""
-    ops = {op.index: op for op in trace.forward}
-    entered = residual_branches(trace) if count == "modules" else {}
-    length = LENGTHS[count]
-    edges = {
-        index: _edges(op, ops, length(op), entered.get(index, frozenset()))
-        for index, op in ops.items()
-    }
-    before: dict[int, Range] = {}
-    for index, op in ops.items():
-        ways = (_longer(before[p], by) for p, by in edges[index] if p in before)
-        found = (0, 0) if op.category == "input" else _joined(ways)
-        if found is not None:
-            before[index] = found
+    edges = _all_edges(trace, count)
+    before = _reached(trace, edges, {op.index for op in trace.forward if op.category == "input"})
     behind: dict[int, Range] = dict.fromkeys(trace.outputs, (0, 0))
-    for index in reversed(ops):
+    for index in reversed(edges):
         if index in behind:
             for parent, by in edges[index]:
                 way = _longer(behind[index], by)
@@ -46,8 +35,13 @@ def distances(trace: Trace, count: Count = "layers") -> dict[int, Distance]:
                 behind[parent] = min(way[0], known[0]), max(way[1], known[1])
     return {
         index: Distance(*before.get(index, (None, None)), *behind.get(index, (None, None)))
-        for index in ops
+        for index in edges
     }
+
+
+def reached_from(trace: Trace, source: int) -> dict[int, Range]:
+    """Fewest and most weight layers from one input's operator to every other that it reaches."""
+    return _reached(trace, _all_edges(trace, "layers"), {source})
 
 
 def extremes(trace: Trace, count: Count = "layers") -> Range:
@@ -59,6 +53,28 @@ def extremes(trace: Trace, count: Count = "layers") -> Range:
         if end.shortest_from_input is not None and end.longest_from_input is not None
     ]
     return _joined(ways) or (0, 0)
+
+
+def _all_edges(trace: Trace, count: Count) -> dict[int, list[tuple[int, Range]]]:
+    ops = {op.index: op for op in trace.forward}
+    entered = residual_branches(trace) if count == "modules" else {}
+    length = LENGTHS[count]
+    return {
+        index: _edges(op, ops, length(op), entered.get(index, frozenset()))
+        for index, op in ops.items()
+    }
+
+
+def _reached(
+    trace: Trace, edges: dict[int, list[tuple[int, Range]]], starts: set[int]
+) -> dict[int, Range]:
+    reached: dict[int, Range] = {}
+    for op in trace.forward:
+        ways = (_longer(reached[p], by) for p, by in edges[op.index] if p in reached)
+        found = (0, 0) if op.index in starts else _joined(ways)
+        if found is not None:
+            reached[op.index] = found
+    return reached
 
 
 def _edges(
