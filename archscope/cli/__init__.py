@@ -25,6 +25,7 @@ class Entry:
 COMMANDS = {
     "list": Entry("archscope.cli.listing:list_architectures", "List the architectures."),
     "table": Entry("archscope.cli.table:table", "Show what every layer of a model costs."),
+    "depth": Entry("archscope.cli.depth:depth", "Show the lengths of all paths to the output."),
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
 }
 
