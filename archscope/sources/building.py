@@ -15,8 +15,10 @@ from archscope.trace.building import on_meta
 Built = TypeVar("Built")
 
 
-def built(construct: Callable[[], Built]) -> tuple[Built, tuple[str, ...]]:
+def built(construct: Callable[[], Built], *, real: bool = False) -> tuple[Built, tuple[str, ...]]:
     """What a constructor makes, on the meta device if it can, and a warning if it cannot.
+
+    ``real`` wants no meta device.
 
     A constructor that computes sizes with tensors and reads their values (torchvision's RegNet)
     gets real ones and only its parameters go to the meta device. One that reads its parameters
@@ -25,6 +27,8 @@ def built(construct: Callable[[], Built]) -> tuple[Built, tuple[str, ...]]:
     Raises:
         Exception: what the constructor raised when everything it made was real.
     """
+    if real:
+        return construct(), ()
     ways: list[tuple[Callable[[], Any], tuple[str, ...]]] = [
         (on_meta, ()),
         (parameters_on_meta, ("built on the CPU, since its constructor reads values",)),

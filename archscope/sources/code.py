@@ -35,7 +35,7 @@ def resolve(reference: str, request: Request) -> Subject:
     else:
         _check_options(reference, found, request)
         try:
-            model, warnings = built(lambda: found(**request.options))
+            model, warnings = built(lambda: found(**request.options), real=request.real)
         except Exception as error:
             raise InvalidInput(f"{reference} raised {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):

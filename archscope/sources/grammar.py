@@ -28,6 +28,7 @@ def resolve(
     input: Input = None,
     mode: str = "inference",
     options: Mapping[str, Any] | None = None,
+    real: bool = False,
 ) -> Subject:
     """Build what a reference names, on the meta device where its constructor allows.
 
@@ -39,6 +40,7 @@ def resolve(
         mode: "training" adds what an architecture has in training only, such as auxiliary heads.
         options: options of the builder, ``num_classes`` for instance, and of its input,
             ``seq_len`` for a sequence.
+        real: give the weights values, as the constructor initialises them, on the CPU.
 
     Raises:
         UnknownName: no such architecture, or a pattern.
@@ -48,7 +50,7 @@ def resolve(
     """
     check_positive("batch", batch)
     source, name = _source(reference)
-    request = Request(reference, batch, specs(input), mode, dict(options or {}))
+    request = Request(reference, batch, specs(input), mode, dict(options or {}), real)
     return source.resolve(name, request)
 
 

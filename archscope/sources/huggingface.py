@@ -38,7 +38,7 @@ def resolve(path: str, request: Request) -> Subject:
     cls = _model_class(config, task)
     try:
         model, warnings = built(
-            lambda: cls(config) if not _is_auto(cls) else cls.from_config(config)
+            lambda: cls.from_config(config) if _is_auto(cls) else cls(config), real=request.real
         )
     except ArchscopeError:
         raise

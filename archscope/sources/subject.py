@@ -37,6 +37,7 @@ class Request:
     input: tuple[InputSpec, ...] = ()
     mode: str = "inference"
     options: Mapping[str, Any] = field(default_factory=dict)
+    real: bool = False  # weights with values, on the CPU
 
     def arguments(self, *sample: tuple[int, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The given inputs, or else ``sample``: the shapes of one sample."""

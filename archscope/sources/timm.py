@@ -31,7 +31,9 @@ def resolve(name: str, request: Request) -> Subject:
     if len(request.input) == 1 and _fixes_its_input(name):
         options.setdefault("img_size", request.input[0].shape[1:])
     try:
-        model, warnings = built(lambda: timm.create_model(name, pretrained=False, **options))
+        model, warnings = built(
+            lambda: timm.create_model(name, pretrained=False, **options), real=request.real
+        )
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise InvalidInput(f"timm's {name} cannot be built: {error}") from error
     inputs, kwargs = request.arguments(tuple(model.pretrained_cfg["input_size"]))

@@ -39,7 +39,7 @@ def resolve(name: str, request: Request) -> Subject:
     builder = models.get_model_builder(name)
     options = {**_without_weights(builder), **request.options}
     try:
-        model, warnings = built(lambda: builder(**options))
+        model, warnings = built(lambda: builder(**options), real=request.real)
     except (TypeError, ValueError, AssertionError) as error:
         raise InvalidInput(f"torchvision's {name} cannot be built: {error}") from error
     inputs, kwargs = request.arguments(*_samples(name, builder))
