@@ -27,6 +27,7 @@ COMMANDS = {
     "table": Entry("archscope.cli.table:table", "Show what every layer of a model costs."),
     "depth": Entry("archscope.cli.depth:depth", "Show the lengths of all paths to the output."),
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
+    "audit": Entry("archscope.cli.audit:audit", "Compare the counts of several tools."),
 }
 
 
