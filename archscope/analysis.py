@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ def analyze(
     mode: str | None = None,
     name: str | None = None,
     strict: bool = False,
+    execution: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Report:
     """Run a model once on shapes alone and report what it costs.
@@ -43,6 +45,8 @@ def analyze(
             in the mode in which it is, forward only.
         name: what to call the model in the report.
         strict: raise when an operator has no cost formula, instead of reporting the coverage.
+        execution: how to run it, choices of ``archscope.trace``: ``{"optimizer": "adam"}``; see
+            ``archscope.trace.execution``.
         options: options of a reference: ``num_classes=10``, ``hidden=512``, ``seq_len=100``.
 
     Returns:
@@ -81,7 +85,15 @@ def analyze(
         if input is not None:
             inputs, named = arguments(specs(input), batch or 1)
             kwargs = {**named, **(kwargs or {})}
-    recorded = trace(model, inputs, mode, kwargs=kwargs, name=name, batch=batch)  # type: ignore[arg-type]
+    recorded = trace(
+        model,
+        inputs,
+        mode,  # type: ignore[arg-type]
+        kwargs=kwargs,
+        name=name,
+        batch=batch,
+        **(execution or {}),
+    )
     if warnings:
         recorded = replace(recorded, warnings=(*warnings, *recorded.warnings))
     return Report(recorded, strict=strict)

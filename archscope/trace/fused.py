@@ -197,7 +197,8 @@ def _like_kernels(query: Tensor, shape: tuple[int, ...]) -> Tensor:
         return torch.empty(shape, dtype=query.dtype, device=META)
     order = [0, 2, 1, 3]
     if _executions[-1].device == "cpu" or query.dtype != torch.float32:
-        order = sorted(range(4), key=lambda axis: -query.stride(axis))
+        strides = query.stride()
+        order = sorted(range(4), key=lambda axis: -strides[axis])
     return torch.empty_permuted(shape, order, dtype=query.dtype, device=META)
 
 

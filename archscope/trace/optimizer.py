@@ -43,11 +43,11 @@ class TrainingStep:
                 for parameter in self._parameters:
                     parameter.grad = torch.empty_like(parameter)
         if self._optimizer is not None:
-            for parameter, state in self._optimizer.state.items():
-                for name, value in state.items():
+            for updated, state in self._optimizer.state.items():
+                for what, value in state.items():
                     if isinstance(value, Tensor) and value.is_meta != recorder.on_data:
-                        full_name = f"{self._names[parameter]}.{name}"
-                        recorder.adopt(value, "optimizer", (full_name,))
+                        name = f"{self._names[updated]}.{what}"
+                        recorder.adopt(value, "optimizer", (name,))
         for parameter, name in self._names.items():
             if parameter.grad is not None:
                 recorder.adopt(parameter.grad, "gradient", (name,))
