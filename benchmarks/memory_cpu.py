@@ -16,6 +16,8 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import click
@@ -29,7 +31,7 @@ from archscope.sources import resolve
 from archscope.sources.packages import optional
 from archscope.trace import trace
 from benchmarks.live_bytes import live_bytes
-from benchmarks.results import RESULTS, conditions, markdown, show
+from benchmarks.results import RESULTS, cpu, markdown, show
 
 BATCH = 2
 TORCHVISION = """
@@ -210,32 +212,48 @@ def summary(rows: list[Row]) -> str:
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--write/--no-write", default=True, help="Write the table to results/.")
-def main(names: tuple[str, ...], write: bool) -> None:
+@click.option("--resume", is_flag=True, help="Keep the rows that results/ has already.")
+def main(names: tuple[str, ...], write: bool, resume: bool) -> None:
     """Compare NAMES, or every network."""
     torch.set_num_threads(1)
-    rows = []
+    rows = _read() if resume else []
+    done = {(row.model, row.mode) for row in rows}
     for name, build in networks():
         if names and name not in names:
             continue
         for mode in ("inference", "training"):
+            if (name, mode) in done:
+                continue
             click.echo(f"{name}, {mode}", err=True)
             rows.append(compare(name, mode, *build(mode)))
+            if write:
+                _write_numbers(rows)
     frame = table(rows)
     show(f"peak memory beyond weights and inputs, batch {BATCH}, float32, CPU", frame)
     click.echo(summary(rows))
     if write:
-        _write(rows, frame)
+        _write_table(rows, frame)
     judged = [row for row in rows if row.model not in KERNEL_OF_ITS_OWN]
     errors = [abs(row.error) for row in judged]
     exact = all(r.saved == r.saved_measured for r in judged if r.mode == "training")
     sys.exit(not (statistics.median(errors) < 0.005 and max(errors) < 0.03 and exact))
 
 
-def _write(rows: list[Row], frame: pd.DataFrame) -> None:
+def _read() -> list[Row]:
+    file = RESULTS / "memory_cpu.csv"
+    records = pd.read_csv(file, keep_default_na=False).to_dict("records") if file.exists() else []
+    return [Row(**{str(key): value for key, value in record.items()}) for record in records]
+
+
+def _write_numbers(rows: list[Row]) -> None:
     RESULTS.mkdir(exist_ok=True)
-    numbers = pd.DataFrame([vars(row) for row in rows]).drop(columns="workspaces")
+    numbers = pd.DataFrame([vars(row) for row in rows])
     numbers.to_csv(RESULTS / "memory_cpu.csv", index=False)
-    used = conditions(["torchvision", "timm"])
+
+
+def _write_table(rows: list[Row], frame: pd.DataFrame) -> None:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "timm"))
+    used = f"{datetime.now(UTC).date().isoformat()}; {cpu()}; {versions}."
     text = f"# Peak memory, predicted and measured on a CPU\n\n{used} One thread, batch {BATCH}, "
     text += f"float32.\n\n{summary(rows)}\n\n{__doc__.split('``')[0]}\n{markdown(frame)}"
     (RESULTS / "memory_cpu.md").write_text(text, encoding="utf-8")
