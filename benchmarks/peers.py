@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 import click
 import pandas as pd
@@ -93,10 +94,12 @@ def relative(measured: pd.DataFrame, way: str) -> pd.Series:
     return measured["seconds"] / measured["subject"].map(base)
 
 
-def cell(value: object) -> str:
+def cell(value: Any) -> str:
+    if pd.isna(value):  # there is nothing to be a multiple of
+        return ""
     if isinstance(value, str):
         return {"needs weights": ""}.get(value, value if value.startswith(">") else "-")
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # type: ignore[operator]
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 @click.command()
