@@ -25,8 +25,10 @@ class Entry:
 COMMANDS = {
     "list": Entry("archscope.cli.listing:list_architectures", "List the architectures."),
     "table": Entry("archscope.cli.table:table", "Show what every layer of a model costs."),
+    "memory": Entry("archscope.cli.memory:memory", "Show what a run holds at its peak."),
     "depth": Entry("archscope.cli.depth:depth", "Show the lengths of all paths to the output."),
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
+    "diff": Entry("archscope.cli.diff:diff", "Show what changes from one model to another."),
     "audit": Entry("archscope.cli.audit:audit", "Compare the counts of several tools."),
 }
 
