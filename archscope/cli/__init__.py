@@ -29,6 +29,7 @@ COMMANDS = {
     "depth": Entry("archscope.cli.depth:depth", "Show the lengths of all paths to the output."),
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
     "diff": Entry("archscope.cli.diff:diff", "Show what changes from one model to another."),
+    "check": Entry("archscope.cli.check:check", "Hold models to their budgets; exit 1 if missed."),
     "audit": Entry("archscope.cli.audit:audit", "Compare the counts of several tools."),
 }
 

@@ -1,0 +1,74 @@
+"""Budgets in ``pyproject.toml``.
+
+::
+
+    [tool.archscope.budgets."net.py:Net"]
+    input = "3x224x224"
+    max-macs = "4.2G"
+    max-peak = "200MiB"
+    min-coverage = 1
+    options = { num_classes = 10 }
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from archscope.budgets.bounds import COSTS, Bound, quantity
+from archscope.errors import InvalidInput, UnknownOption
+
+SETTINGS = ("batch", "input", "mode", "options")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A model, how to analyse it, and its bounds."""
+
+    reference: str
+    bounds: tuple[Bound, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)  # arguments of analyze
+
+
+def bound_named(name: str, limit: Any) -> Bound:
+    """The bound of an option or key: "max-macs" is macs <= limit, "min-coverage" coverage >=.
+
+    Raises:
+        UnknownOption: no such bound.
+        InvalidInput: the limit is no quantity.
+    """
+    side, _, cost = name.partition("-")
+    if side not in ("max", "min") or cost not in COSTS:
+        known = [f"{side}-{cost}" for cost in COSTS for side in ("max", "min")]
+        raise UnknownOption("a budget", name, [*known, *SETTINGS])
+    return Bound(cost, "<=" if side == "max" else ">=", quantity(limit))
+
+
+def read_budgets(path: str | Path = "pyproject.toml") -> list[Budget]:
+    """The budgets of a project, none where it has none.
+
+    Raises:
+        InvalidInput: the file cannot be read, or a budget is no table.
+        UnknownOption: a key that is neither a bound nor a setting.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    tables = content.get("tool", {}).get("archscope", {}).get("budgets", {})
+    return [_budget(path, reference, table) for reference, table in tables.items()]
+
+
+def _budget(path: str | Path, reference: str, table: Any) -> Budget:
+    if not isinstance(table, dict):
+        raise InvalidInput(
+            f"{path}: the budget of {reference} is no table; write "
+            f'[tool.archscope.budgets."{reference}"] with max-macs = "4.2G" below'
+        )
+    bounds = [bound_named(key, limit) for key, limit in table.items() if key not in SETTINGS]
+    settings = {key: table[key] for key in ("batch", "input", "mode") if key in table}
+    return Budget(reference, tuple(bounds), {**settings, **table.get("options", {})})

@@ -1,0 +1,172 @@
+"""``archscope check``: whether models keep their budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archscope.cli.errors import remark
+from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
+from archscope.cli.output import deliver
+from archscope.errors import InvalidInput
+from archscope.report.table import Table
+
+if TYPE_CHECKING:
+    from archscope.budgets import Budget, Finding
+
+_BOUNDS = {
+    "max-params": "26M",
+    "max-macs": "4.2G",
+    "max-flops": "8.5G",
+    "max-activations": "12M",
+    "max-weights": "100MiB",
+    "max-peak": "200MiB",
+    "max-depth": "50",
+    "min-coverage": "1",
+}
+_FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json", "junit", "github")
+_PROJECT = "pyproject.toml"
+
+
+def _bounds(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name, example in reversed(_BOUNDS.items()):
+        most = "At most" if name.startswith("max") else "At least"
+        command = click.option(f"--{name}", metavar=example, help=f"{most} that.")(command)
+    return command
+
+
+@click.command()
+@click.argument("model", required=False)
+@_bounds
+@click.option("--config", metavar="FILE", help=f"Where the budgets are; {_PROJECT} if absent.")
+@click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
+@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
+@click.option(
+    "--mode",
+    type=OneOf("mode", ("inference", "training")),
+    default="inference",
+    help="Training adds the backward pass.",
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="num_classes=10.")
+@click.option("--format", type=OneOf("format", _FORMATS), help="junit and github are for CI.")
+@click.option("--width", type=WholeNumber(), help="Characters in a line.")
+@click.option("-o", "--output", "file", metavar="FILE", help="Write to a file.")
+def check(
+    model: str | None,
+    config: str | None,
+    batch: int,
+    inputs: tuple[str, ...],
+    mode: str,
+    settings: tuple[str, ...],
+    format: str | None,
+    width: int | None,
+    file: str | None,
+    **limits: str | None,
+) -> None:
+    """Check MODEL against the bounds that are given, and exit with 1 if it misses one.
+
+    Without a bound, the budgets of [tool.archscope.budgets] in pyproject.toml are checked: MODEL's,
+    or without a MODEL those of every model there.
+    """
+    from archscope.analysis import analyze
+    from archscope.budgets import Budget, check
+    from archscope.budgets.configuration import bound_named
+
+    given = {name.replace("_", "-"): limit for name, limit in limits.items() if limit is not None}
+    if given and model is None:
+        raise InvalidInput("bounds are for a MODEL: archscope check resnet50 --max-macs 4.2G")
+    if model is not None and given:
+        bounds = tuple(bound_named(name, limit) for name, limit in given.items())
+        options = settings_of(model, settings, None)
+        arguments: dict[str, Any] = {
+            "batch": batch,
+            "input": read_inputs(model, inputs),
+            "mode": mode,
+            **options,
+        }
+        budgets = [Budget(model, bounds, arguments)]
+    else:
+        budgets = _from_project(config, model)
+    findings: dict[str, list[Finding]] = {}
+    for budget in budgets:
+        report = analyze(budget.reference, **budget.settings)
+        findings[budget.reference] = check(report, budget.bounds)
+        for warning in report.warnings:
+            remark(f"warning: {budget.reference}: {warning}")
+    deliver(partial(_drawn, findings), format=format, width=width, file=file)
+    if not all(finding.kept for found in findings.values() for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _from_project(config: str | None, model: str | None) -> list[Budget]:
+    from archscope.budgets import read_budgets
+
+    if config is None and not Path(_PROJECT).exists():
+        raise InvalidInput(
+            f"there is no bound and no {_PROJECT}; write archscope check resnet50 --max-macs 4.2G"
+        )
+    budgets = read_budgets(config or _PROJECT)
+    chosen = [budget for budget in budgets if model in (None, budget.reference)]
+    if not chosen:
+        what = f"no budget of {model}" if model else "no [tool.archscope.budgets]"
+        raise InvalidInput(f"{config or _PROJECT} has {what}, and no bound is given")
+    return chosen
+
+
+def _drawn(
+    findings: Mapping[str, Sequence[Finding]], format: str, *, width: int, colour: bool
+) -> str:
+    from archscope.budgets.continuous_integration import github, junit
+    from archscope.report.drawing import draw
+
+    if format == "junit":
+        return junit(findings)
+    if format == "github":
+        return github(findings)
+    rows = [_row(model, finding) for model, found in findings.items() for finding in found]
+    return draw([_table(findings)], format, data=rows, rows=rows, width=width, colour=colour)
+
+
+def _table(findings: Mapping[str, Sequence[Finding]]) -> Table:
+    from archscope.budgets.bounds import written
+    from archscope.report.drawing import table
+
+    missed = [
+        f"{model}: {finding.message}."
+        for model, found in findings.items()
+        for finding in found
+        if not finding.kept
+    ]
+    return table(
+        "budgets",
+        ["model", "bound", "value", ""],
+        [
+            [
+                model,
+                str(finding.bound),
+                written(finding.bound.cost, finding.value),
+                "kept" if finding.kept else "missed",
+            ]
+            for model, found in findings.items()
+            for finding in found
+        ],
+        left=["bound", ""],
+        caption=missed or ["All bounds are kept."],
+    )
+
+
+def _row(model: str, finding: Finding) -> dict[str, Any]:
+    limit = finding.bound.limit
+    return {
+        "model": model,
+        "cost": finding.bound.cost,
+        "comparison": finding.bound.comparison,
+        "limit": int(limit) if limit.denominator == 1 else float(limit),
+        "value": finding.value,
+        "kept": finding.kept,
+        "message": finding.message,
+    }
