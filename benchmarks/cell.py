@@ -1,4 +1,4 @@
-"""One measurement in a process of its own, cold: one counter on one model.
+"""One measurement in a process of its own: one counter on one model.
 
     python -m benchmarks.cell SUBJECT WAY
 
