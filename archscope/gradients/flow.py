@@ -65,7 +65,11 @@ def gradient_flow(
         for i, (path, norm) in enumerate(zip(paths, mean, strict=True), start=1)
     ]
     table = frame(rows)
-    table.attrs = {"model": subject.name, "notes": subject.notes}
+    table.attrs = {
+        "model": subject.name,
+        "conditions": subject.conditions(len(found)),
+        "notes": subject.notes,
+    }
     return table
 
 

@@ -119,7 +119,7 @@ def gradient_paths(
             say(f"seed {current}: effective depth {runs[-1].effective_depth:.2f}")
     if any(run.one_by_one for run in runs):
         notes.append("slot by slot, since an operator cannot be batched")
-    return _table(subject.name, runs, lengths, need, notes)
+    return _table(subject, runs, lengths, need, notes)
 
 
 def _prepare(subject: Network, memory: int | None) -> tuple[dict[int, int], Need, list[str]]:
@@ -168,7 +168,7 @@ def _norm(parts: Sequence[Tensor]) -> np.ndarray:
 
 
 def _table(
-    name: str, runs: list[_Run], lengths: dict[int, int], need: Need, notes: list[str]
+    subject: Network, runs: list[_Run], lengths: dict[int, int], need: Need, notes: list[str]
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -195,7 +195,8 @@ def _table(
     depths = np.array([run.effective_depth for run in runs])
     depth_low, depth_high = interval(depths[:, None])
     table.attrs = {
-        "model": name,
+        "model": subject.name,
+        "conditions": subject.conditions(len(runs)),
         "effective_depth": float(depths.mean()),
         "effective_depth_low": float(depth_low[0]),
         "effective_depth_high": float(depth_high[0]),

@@ -68,7 +68,7 @@ def gradient_through_time(
         )
         generator = torch.Generator().manual_seed(current)
         runs += _runs(subject, loss or _of_last_step(generator))
-    return _table(subject.name, np.stack(runs))
+    return _table(subject, np.stack(runs))
 
 
 def _of_last_step(generator: torch.Generator) -> Loss:
@@ -161,7 +161,7 @@ def _noted(state: Any, states: States) -> Any:
     return parts if isinstance(state, tuple) else parts[0]
 
 
-def _table(name: str, runs: np.ndarray) -> pd.DataFrame:
+def _table(subject: Network, runs: np.ndarray) -> pd.DataFrame:
     import pandas as pd
 
     mean = runs.mean(0)
@@ -175,5 +175,9 @@ def _table(name: str, runs: np.ndarray) -> pd.DataFrame:
             "cell_norm": mean[:, 1],
         }
     )
-    table.attrs = {"model": name, "runs": len(runs)}
+    table.attrs = {
+        "model": subject.name,
+        "conditions": subject.conditions(len(runs)),
+        "runs": len(runs),
+    }
     return table

@@ -35,6 +35,13 @@ class Network:
     targets: tuple[Tensor | None, ...]
     notes: tuple[str, ...]
 
+    def conditions(self, runs: int) -> str:
+        """Under which something was measured, in one line."""
+        first = self.samples[0]
+        shapes = ", ".join("x".join(map(str, tensor.shape[1:])) for tensor in first)
+        dtype = str(first[0].dtype).removeprefix("torch.")
+        return f"input {shapes} {dtype}, batch 1, evaluation, {runs} run{'s' * (runs > 1)}"
+
 
 def network(
     model: str | nn.Module,
