@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +45,20 @@ class OneOf(click.ParamType):
             known = ", ".join(self.words)
             raise InvalidInput(f"unknown {self.name} '{value}'; it is one of {known}")
         return value
+
+
+class Size(click.ParamType):
+    """Bytes: 500MiB, 24GiB, 80GB."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", str(value).strip().upper())
+        if found is None:
+            option = param.opts[0] if param else "it"
+            raise InvalidInput(f"{option} '{value}' is no size; write 500MiB or 24GiB")
+        number, unit, binary = found.groups()
+        return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
 
 
 def subject_options(command: Command) -> Command:

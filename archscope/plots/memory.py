@@ -1,0 +1,178 @@
+"""Memory over the operators of one run, stacked by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from archscope.analyzers.memory import bytes_by_kind, peak
+from archscope.errors import ArchscopeError
+from archscope.plots.style import styled
+from archscope.report.numbers import memory as in_bytes
+from archscope.trace.records import Op, Trace
+
+# What is there all the time at the bottom, what comes and goes on top.
+_COLOURS = {
+    "weights": "#0072B2",
+    "buffers": "#004466",
+    "optimizer": "#56B4E9",
+    "inputs": "#000000",
+    "gradients": "#D55E00",
+    "saved": "#009E73",
+    "temporaries": "#E69F00",
+}
+_MOST_LABELS = 26
+_UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Operators start <= i < end of one part of the model, or of one phase."""
+
+    label: str
+    start: int
+    end: int
+
+
+def timeline(trace: Trace) -> Figure:
+    """Bytes alive during every operator, by kind, with layers, phases and the peak marked.
+
+    Args:
+        trace: a run of any length.
+    """
+    curves, top = bytes_by_kind(trace), peak(trace)
+    unit, scale = next((u for u in _UNITS if top.bytes >= u[1]), _UNITS[-1])
+    with styled():
+        figure = Figure(figsize=(9, 4.5), layout="constrained")
+        axes = figure.subplots()
+        edges = range(len(trace.ops) + 1)
+        shown = [kind for kind in _COLOURS if any(curves[kind])]
+        axes.stackplot(
+            edges,
+            [[y / scale for y in (*curves[kind], *curves[kind][-1:])] for kind in shown],
+            labels=shown,
+            colors=[_COLOURS[kind] for kind in shown],
+            step="post",
+            linewidth=0,
+        )
+        axes.set_xlim(0, max(len(trace.ops), 1))
+        axes.set_ylim(0, max(top.bytes / scale, 1e-9) * 1.22)
+        axes.set_ylabel(f"memory ({unit})")
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.grid(axis="x", visible=False)
+        _mark_layers(axes, trace)
+        _mark_phases(axes, trace)
+        _mark_peak(axes, trace, top.op, top.bytes / scale, _where(top.operator, top.layer))
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5))
+        optimizer = trace.options.get("optimizer")
+        update = f", {optimizer}" if optimizer else ""
+        axes.set_title(
+            f"{trace.model}, {trace.mode}{update}, batch {trace.batch}: peak {in_bytes(top.bytes)}",
+            loc="left",
+        )
+    return figure
+
+
+def save_timeline(trace: Trace, path: str | Path) -> None:
+    """Draw the timeline into a file; its ending tells the format.
+
+    Raises:
+        ArchscopeError: a file that cannot be written, or whose ending is of no picture.
+    """
+    try:
+        timeline(trace).savefig(path)
+    except (OSError, ValueError) as error:
+        raise ArchscopeError(f"cannot draw into {path}: {error}") from error
+
+
+def _where(operator: str, layer: str) -> str:
+    return f"{operator} of {layer}" if layer else operator
+
+
+def _mark_peak(axes: Axes, trace: Trace, op: int, height: float, where: str) -> None:
+    middle = op + 0.5
+    left = middle < len(trace.ops) / 2
+    axes.plot([middle], [height], marker="v", color="black", ms=6, clip_on=False)
+    axes.annotate(
+        where,
+        (middle, height),
+        xytext=(6 if left else -6, 7),
+        textcoords="offset points",
+        ha="left" if left else "right",
+        va="bottom",
+        fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )
+
+
+def _mark_phases(axes: Axes, trace: Trace) -> None:
+    """The phases' names along the top, with a line between them."""
+    phases = _spans([op.phase for op in trace.ops])
+    if len(phases) == 1:
+        return
+    for span in phases:
+        if span.start:
+            axes.axvline(span.start, color="black", lw=0.8, ls=":")
+        wide = span.end - span.start > 0.05 * len(trace.ops)
+        axes.annotate(
+            span.label if wide else "",
+            ((span.start + span.end) / 2, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -3),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=9,
+            color="#555555",
+        )
+
+
+def _mark_layers(axes: Axes, trace: Trace) -> None:
+    """Parts of the model on the axis, at the deepest level whose names find room."""
+    spans = _parts(trace)
+    total = max(len(trace.ops), 1)
+    axes.set_xticks(sorted({span.start for span in spans} | {total}), minor=True)
+    room = [span for span in spans if span.end - span.start >= 0.022 * total]
+    axes.set_xticks(
+        [(span.start + span.end) / 2 for span in room],
+        [span.label for span in room],
+        rotation=90 if len(room) > 8 else 0,
+        fontsize=8,
+    )
+    axes.tick_params(axis="x", which="major", length=0)
+    axes.tick_params(axis="x", which="minor", length=5)
+    axes.set_xlabel(f"operators in the order in which they run ({len(trace.ops):,})")
+
+
+def _parts(trace: Trace) -> list[_Span]:
+    deepest = max((op.module.count(".") + 1 for op in trace.ops), default=1)
+    if len(trace.ops) <= _MOST_LABELS // 2:
+        return _spans([op.module or op.name for op in trace.ops])
+    spans: list[_Span] = []
+    for depth in range(1, deepest + 1):
+        finer = _spans([_prefix(op, depth) for op in trace.ops])
+        if spans and len(finer) > _MOST_LABELS:
+            break
+        spans = finer
+    return spans
+
+
+def _prefix(op: Op, depth: int) -> str:
+    if op.phase == "optimizer":
+        return "update"
+    return ".".join(op.module.split(".")[:depth])
+
+
+def _spans(labels: list[str]) -> list[_Span]:
+    spans, start = [], 0
+    for label, group in groupby(labels):
+        end = start + sum(1 for _ in group)
+        spans.append(_Span(label, start, end))
+        start = end
+    return spans
