@@ -15,7 +15,7 @@ from archscope._version import __version__
 from archscope.errors import ArchscopeError
 
 if TYPE_CHECKING:
-    from archscope import analyzers
+    from archscope import analyzers, plots
     from archscope.analysis import analyze
     from archscope.generation import generation_cost
     from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
@@ -34,6 +34,7 @@ _PUBLIC = {
     "gradient_flow": "archscope.gradients",
     "gradient_paths": "archscope.gradients",
     "gradient_through_time": "archscope.gradients",
+    "plots": "archscope.plots",
     "through_time": "archscope.recurrent_depth",
     "trace": "archscope.trace",
 }
@@ -49,6 +50,7 @@ __all__ = [
     "gradient_flow",
     "gradient_paths",
     "gradient_through_time",
+    "plots",
     "through_time",
     "trace",
 ]
@@ -58,8 +60,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'archscope' has no attribute '{name}'")
     module = importlib.import_module(_PUBLIC[name])
-    value = module if _PUBLIC[name] == f"archscope.{name}" and name == "analyzers" else None
-    value = value if value is not None else getattr(module, name)
+    value = module if name in ("analyzers", "plots") else getattr(module, name)
     globals()[name] = value
     return value
 

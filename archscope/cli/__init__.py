@@ -27,6 +27,7 @@ COMMANDS = {
     "table": Entry("archscope.cli.table:table", "Show what every layer of a model costs."),
     "memory": Entry("archscope.cli.memory:memory", "Show what a run holds at its peak."),
     "depth": Entry("archscope.cli.depth:depth", "Show the lengths of all paths to the output."),
+    "plot": Entry("archscope.cli.plot:plot", "Draw a picture of one model or several."),
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
     "diff": Entry("archscope.cli.diff:diff", "Show what changes from one model to another."),
     "check": Entry("archscope.cli.check:check", "Hold models to their budgets; exit 1 if missed."),

@@ -1,0 +1,88 @@
+"""``archscope plot``: pictures of one model or of several together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from archscope.cli.errors import remark
+from archscope.cli.options import OneOf, WholeNumber
+from archscope.errors import ArchscopeError, InvalidInput
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KINDS = ("depth", "gradient-flow", "through-time")
+
+
+@click.command()
+@click.argument("kind", type=OneOf("kind", KINDS))
+@click.argument("models", nargs=-1, required=True)
+@click.option("-o", "--output", "file", required=True, metavar="FILE", help=".png, .pdf or .svg.")
+@click.option("--samples", type=WholeNumber(), default=4, help="Samples of each network; 4.")
+@click.option("--seeds", type=WholeNumber(), default=1, help="Initialisations; 1.")
+@click.option("--seq-len", type=WholeNumber(), default=50, help="Steps, for through-time; 50.")
+def plot(
+    kind: str, models: tuple[str, ...], file: str, samples: int, seeds: int, seq_len: int
+) -> None:
+    """Draw a picture of MODELS into a file.
+
+    KIND is depth (paths and gradient by length), gradient-flow (the gradient at every layer) or
+    through-time (paths and gradient of recurrent networks by time lag).
+    """
+    if not file.lower().endswith((".png", ".pdf", ".svg")):
+        raise InvalidInput(f"a picture is a .png, .pdf or .svg file, not {file}")
+    if kind == "depth":
+        figure = _depth(models, samples, seeds)
+    elif kind == "gradient-flow":
+        figure = _gradient_flow(models, samples)
+    else:
+        figure = _through_time(models, samples, seeds, seq_len)
+    try:
+        figure.savefig(file)
+    except OSError as error:
+        raise ArchscopeError(f"cannot write {file}: {error.strerror}") from error
+
+
+def _depth(models: tuple[str, ...], samples: int, seeds: int) -> Figure:
+    from archscope.gradients import gradient_paths
+    from archscope.plots import depth
+
+    tables = []
+    for model in models:
+        tables.append(
+            gradient_paths(
+                model,
+                samples=samples,
+                seeds=seeds,
+                progress=lambda line, model=model: remark(f"{model}: {line}"),
+            )
+        )
+    return depth(tables)
+
+
+def _gradient_flow(models: tuple[str, ...], samples: int) -> Figure:
+    from archscope.gradients import gradient_flow
+    from archscope.models.catalog import architectures
+    from archscope.plots import gradient_flow as draw
+
+    panels: dict[str, list] = {}
+    for model in models:
+        known = architectures().get(model)
+        family = known.family if known else "other"
+        panels.setdefault(family, []).append(gradient_flow(model, samples=samples))
+    return draw(panels)
+
+
+def _through_time(models: tuple[str, ...], samples: int, seeds: int, seq_len: int) -> Figure:
+    from archscope.gradients import gradient_through_time
+    from archscope.plots import through_time as draw
+    from archscope.recurrent_depth import through_time
+
+    static = {model: through_time(model, steps=seq_len) for model in models}
+    measured = {
+        model: gradient_through_time(model, samples=samples, seeds=seeds, seq_len=seq_len)
+        for model in models
+    }
+    return draw(static, measured)
