@@ -103,6 +103,8 @@ def lengths_through(form: Recurrence, operand: str) -> Mapping[int, int]:
 @cache
 def moments_through(form: Recurrence, operand: str) -> tuple[int, int, int]:
     """The number of routes, the sum of their cell steps, and the sum of the squares."""
+    if form.directions == 1 and operand == "input" and is_gated(form.cell):
+        return _gated_moments(form.steps, form.layers)
     if form.directions == 1:
         lengths = lengths_through(form, operand)
         first = sum(m * ways for m, ways in lengths.items())
@@ -162,6 +164,24 @@ def _gated(steps: int, layers: int) -> dict[int, int]:
         lengths[m] = comb(m - 1, layers - 1) * selections
         selections = selections * (reach - m) // (m + 1)  # C(reach, m + 1)
     return lengths
+
+
+def _gated_moments(steps: int, layers: int) -> tuple[int, int, int]:
+    """The moments of ``_gated`` without its coefficients, each as long as the sequence.
+
+    With Q(y) = sum_j C(j + L - 1, L - 1) y^j the polynomial is x^L Q(1 + x), so that its value and
+    derivatives at 1 come from those of Q at 2, summed from the highest power down.
+    """
+    value = slope = bend = 0  # Q(2), Q'(2), Q''(2) / 2
+    ways = comb(steps + layers - 2, layers - 1)
+    for j in reversed(range(steps)):
+        bend = (bend << 1) + slope
+        slope = (slope << 1) + value
+        value = (value << 1) + ways
+        ways = ways * j // (j + layers - 1) if j else ways
+    first = layers * value + slope
+    twice = layers * (layers - 1) * value + 2 * layers * slope + 2 * bend
+    return value, first, twice + first
 
 
 def _gated_from_state(steps: int, layers: int, taken: int, selected: int) -> dict[int, int]:

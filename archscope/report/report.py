@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archscope.analyzers.compute import compute_columns, coverage, uncovered
-from archscope.analyzers.depth import path_counts
+from archscope.analyzers.depth import path_summary
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import Layer, layers, new_elements
 from archscope.analyzers.memory import peak_bytes
@@ -60,8 +60,7 @@ class Report:
     def sums(self) -> dict[str, Any]:
         """One number per cost; whole numbers are exact."""
         rows = self.rows
-        lengths = path_counts(self.trace)
-        routes = sum(lengths.values())
+        routes = path_summary(self.trace)
         covered = coverage(self.trace)
 
         def total(column: str) -> int:
@@ -75,10 +74,10 @@ class Report:
             "activations": total("activations"),
             "weight_bytes": total("weight_bytes"),
             "peak_bytes": peak_bytes(self.trace),
-            "depth": max(lengths, default=0),
-            "shortest_path": min(lengths, default=0),
-            "paths": routes,
-            "mean_path": _mean(lengths),
+            "depth": routes.longest,
+            "shortest_path": routes.shortest,
+            "paths": routes.paths,
+            "mean_path": routes.mean,
             "coverage": min(covered.values()),
         }
         if self.trace.mode == "training":
@@ -185,15 +184,6 @@ def _item_bytes(dtype: str) -> int:
     import torch
 
     return getattr(torch, dtype).itemsize
-
-
-def _mean(lengths: dict[int, int]) -> float:
-    from fractions import Fraction
-
-    routes = sum(lengths.values())
-    if not routes:
-        return 0.0
-    return float(Fraction(sum(length * count for length, count in lengths.items()), routes))
 
 
 def _refuse_gaps(trace: Trace) -> None:
