@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -81,11 +82,12 @@ def trace(
     execution = Execution(device, dtype, amp, attention, optimizer, accumulate)
     execution.check_mode(mode)
     request = _Request(model, positional, named, mode, name, batch, execution)
-    try:
-        return _run(request, on_data=False)
-    except _NeedsData as need:
-        _refuse_if_too_large(request, str(need))
-        return _run(request, on_data=True, reason=str(need))
+    with _no_collection():
+        try:
+            return _run(request, on_data=False)
+        except _NeedsData as need:
+            _refuse_if_too_large(request, str(need))
+            return _run(request, on_data=True, reason=str(need))
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,19 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         warnings=_warnings(ops, reason, recorder.single_values),
         options=request.execution.choices,
     )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Python's cyclic collector waits: when it strikes would decide how long tensors in a cycle
+    live, and one pass over all of torch takes as long as the run."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _refuse_if_too_large(request: _Request, reason: str) -> None:

@@ -1,6 +1,7 @@
 """After a run the model and the process are as they were, whether it succeeded or not."""
 
 import copy
+import gc
 import random
 
 import numpy as np
@@ -69,6 +70,7 @@ def process_state():
         torch.is_grad_enabled(),
         torch.get_default_dtype(),
         torch.backends.mha.get_fastpath_enabled(),
+        gc.isenabled(),
     )
 
 
