@@ -51,14 +51,8 @@ def _depth(models: tuple[str, ...], samples: int, seeds: int) -> Figure:
 
     tables = []
     for model in models:
-        tables.append(
-            gradient_paths(
-                model,
-                samples=samples,
-                seeds=seeds,
-                progress=lambda line, model=model: remark(f"{model}: {line}"),
-            )
-        )
+        remark(f"{model}:")
+        tables.append(gradient_paths(model, samples=samples, seeds=seeds, progress=remark))
     return depth(tables)
 
 
