@@ -13,7 +13,7 @@ from archscope.errors import ArchscopeError, InvalidInput
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-KINDS = ("depth", "gradient-flow", "through-time")
+KINDS = ("depth", "gradient-flow", "through-time", "graph")
 
 
 @click.command()
@@ -29,8 +29,12 @@ def plot(
     """Draw a picture of MODELS into a file.
 
     KIND is depth (paths and gradient by length), gradient-flow (the gradient at every layer) or
-    through-time (paths and gradient of recurrent networks by time lag).
+    through-time (paths and gradient of recurrent networks by time lag), or graph (the modules of
+    one model with their costs, .svg, or .dot for Graphviz).
     """
+    if kind == "graph":
+        _graph(models, file)
+        return
     if not file.lower().endswith((".png", ".pdf", ".svg")):
         raise InvalidInput(f"a picture is a .png, .pdf or .svg file, not {file}")
     if kind == "depth":
@@ -43,6 +47,17 @@ def plot(
         figure.savefig(file)
     except OSError as error:
         raise ArchscopeError(f"cannot write {file}: {error.strerror}") from error
+
+
+def _graph(models: tuple[str, ...], file: str) -> None:
+    from archscope.analysis import analyze
+    from archscope.export import module_graph, to_dot, to_svg
+    from archscope.report.files import write_text
+
+    if len(models) != 1 or not file.lower().endswith((".svg", ".dot")):
+        raise InvalidInput("a graph is of one model, and a .svg or .dot file")
+    graph = module_graph(analyze(models[0]).trace)
+    write_text(file, to_svg(graph) if file.lower().endswith(".svg") else to_dot(graph))
 
 
 def _depth(models: tuple[str, ...], samples: int, seeds: int) -> Figure:

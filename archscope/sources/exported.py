@@ -48,7 +48,7 @@ def resolve(path: str, request: Request) -> Subject:
     first = next((t for t in (*inputs, *kwargs.values()) if isinstance(t, torch.Tensor)), None)
     return Subject(
         name=Path(path).stem,
-        model=_with_a_fixed_mode(program.module(check_guards=False)),
+        model=with_a_fixed_mode(program.module(check_guards=False)),
         inputs=tuple(inputs),
         kwargs=dict(kwargs),
         batch=request.batch if first is None or not first.ndim else first.shape[0],
@@ -57,7 +57,7 @@ def resolve(path: str, request: Request) -> Subject:
     )
 
 
-def _with_a_fixed_mode(model: Any) -> Any:
+def with_a_fixed_mode(model: Any) -> Any:
     """Train or eval was settled at the export; asking for either raises, and need not."""
     model.train = model.eval = lambda mode=True: model
     return model
