@@ -425,6 +425,13 @@ def _one_kernel(func: torch._ops.OpOverload) -> Callable[..., Tensor]:
     return kernel
 
 
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Torch adds the bias in place to the product of a strided input, but not under a mode."""
+    if bias is None or x.dim() < 3 or x.is_contiguous():
+        return torch.ops.aten.linear.default.decompose(x, weight, bias)
+    return torch.matmul(x, weight.t()).add_(bias)
+
+
 # -- registration ----------------------------------------------------------------------------------
 
 
@@ -446,6 +453,7 @@ def _chosen(execution: Execution, on_data: bool) -> dict[str, Callable[..., Any]
     kernels = dict(_KERNELS)
     if on_data:
         return kernels
+    kernels["linear"] = _linear
     if execution.attention == "math":
         kernels["scaled_dot_product_attention"] = _attention_with_scores
     if execution.device == "cuda":

@@ -8,6 +8,8 @@ are taken for their shape alone. Identical calls are answered from a table of sh
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -187,11 +189,9 @@ class Recorder(TorchDispatchMode):
         """Inference mode hands over composite operators whole; autograd would have opened them."""
         from archscope.trace.fused import kernel_for
 
-        kernel = kernel_for(func)
-        if kernel is not None:
-            return kernel(*args, **kwargs)
+        opened = kernel_for(func) or func.decompose
         with self:
-            return func.decompose(*args, **kwargs)
+            return opened(*args, **kwargs)
 
     def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from archscope.trace.fused import higher_order_kernel
@@ -254,7 +254,7 @@ class Recorder(TorchDispatchMode):
             call_kwargs = {**call_kwargs, "device": META}
         if facts.cacheable:
             return self._run_remembered(func, facts, tensors, args, kwargs, call_args, call_kwargs)
-        result = func(*call_args, **call_kwargs)
+        result = _ask_torch(func, call_args, call_kwargs)
         if not facts.view:
             outputs = written if written is not None else _tensors_in((result,))
             cost = _cost(facts, call_args, call_kwargs, result)
@@ -277,7 +277,7 @@ class Recorder(TorchDispatchMode):
             rule = shape_rule(facts.name, func._overloadname)
             result = NotImplemented if rule is None else rule(*call_args, **call_kwargs)
             if result is NotImplemented:
-                result = func(*call_args, **call_kwargs)
+                result = _ask_torch(func, call_args, call_kwargs)
             outputs = _tensors_in((result,))
             if _shares_storage(outputs, tensors):
                 return result  # a view after all
@@ -448,6 +448,16 @@ class Recorder(TorchDispatchMode):
             running = torch_private.running_node_number()
             return self._op_of_node.get(running, -1) if running is not None else -1, False
         return -1, False
+
+
+def _ask_torch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an operator on meta. Where that makes torch import more of itself, a failed import leaves
+    a cycle through every frame of the program, which holds tensors until it is collected."""
+    modules = len(sys.modules)
+    result = func(*args, **kwargs)
+    if len(sys.modules) != modules:
+        gc.collect()
+    return result
 
 
 # -- tensors among arguments -----------------------------------------------------------------------

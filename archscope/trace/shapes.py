@@ -151,8 +151,8 @@ def _convolution(
     plain = (
         not transposed
         and x.dim() == weight.dim()
-        and x.is_contiguous()
-        and weight.is_contiguous()
+        and _is_dense(x)
+        and _is_dense(weight)
         and x.dtype == weight.dtype
         and x.shape[1] == weight.shape[1] * groups
         and weight.shape[0] % groups == 0
@@ -169,7 +169,18 @@ def _convolution(
     ]
     if min(sizes, default=1) < 1 or min(stride) < 1 or min(padding) < 0 or min(dilation) < 1:
         return NotImplemented
-    return _empty((x.shape[0], weight.shape[0], *sizes), x)
+    shape = (x.shape[0], weight.shape[0], *sizes)
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_format(x, weight))
+
+
+def _format(x: Tensor, weight: Tensor) -> torch.memory_format:
+    """Channels last where an operand is so, on the CPU and on CUDA; torch's meta kernel knows no
+    device, and answers contiguous."""
+    last = torch.channels_last
+    for tensor in (x, weight):
+        if not tensor.is_contiguous() and tensor.is_contiguous(memory_format=last):
+            return last
+    return torch.contiguous_format
 
 
 def _along(axes: int, value: Sequence[int]) -> Sequence[int]:
@@ -180,12 +191,13 @@ def _convolution_backward(
     grad: Tensor, x: Tensor, weight: Tensor, bias_sizes: Any, *rest: Any
 ) -> Any:
     output_mask = rest[-1]
-    if not (x.is_contiguous() and weight.is_contiguous() and grad.is_contiguous()):
+    if not (_is_dense(x) and _is_dense(weight)):
         return NotImplemented
+    layout = _format(x, weight)
     bias = _empty((grad.shape[1],), grad) if output_mask[2] else None
     return (
-        _same(x) if output_mask[0] else None,
-        _same(weight) if output_mask[1] else None,
+        torch.empty_like(x, memory_format=layout) if output_mask[0] else None,
+        torch.empty_like(weight, memory_format=layout) if output_mask[1] else None,
         bias,
     )
 
