@@ -235,6 +235,23 @@ def test_channels_last_holds_the_same_bytes():
     assert peak_bytes(last) == peak_bytes(plain)
 
 
+def test_a_convolution_hands_its_layout_on_so_that_nothing_is_copied():
+    """Tokens as an image and back, as in hybrid transformers: the linear layer copies nothing."""
+
+    class Hybrid(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, x):  # (N, 36, 8)
+            x = self.conv(x.transpose(1, 2).unflatten(2, (6, 6)))
+            return self.linear(x.flatten(2).transpose(1, 2))
+
+    recorded = archscope.trace(Hybrid(), ((2, 36, 8),), "inference")
+    assert [op.name for op in recorded.ops] == ["input", "convolution", "addmm"]
+
+
 def test_dropout_keeps_a_byte_an_element_on_cuda_and_a_float_on_the_cpu():
     model = nn.Sequential(nn.Linear(64, 64), nn.Dropout(0.5), nn.Linear(64, 64))
     on_cuda, on_cpu = run(model, 32, 64), run(model, 32, 64, device="cpu")
