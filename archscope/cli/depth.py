@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of, subject_options
 from archscope.cli.output import refuse_unwritable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=references)
 @subject_options
 @click.option(
     "--count",
@@ -63,6 +64,8 @@ def depth(
     refuse_unwritable(file, format)
     if not gradient and (data or checkpoint or max_memory):
         raise InvalidInput("--data, --checkpoint and --max-memory are for --gradient")
+    if gradient and count != "layers":
+        raise InvalidInput("--gradient counts weight layers: leave out --count")
     given = read_inputs(model, inputs)
     options: dict[str, Any] = settings_of(model, settings, seq_len)
 

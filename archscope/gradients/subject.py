@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from archscope.errors import ArchscopeError, InvalidInput
-from archscope.sources import resolve
+from archscope.sources import Subject, resolve
 
 STATISTICS_BATCHES = 8
 STATISTICS_BATCH = 32
@@ -66,14 +66,19 @@ def network(
         notes = []
         given = _given(inputs, shapes, samples)
         rows = [tuple(tensor[i : i + 1] for tensor in given) for i in range(len(given[0]))]
-        if _has_no_statistics(built):
-            _set_statistics(built, given)
-            notes.append(
-                "batch normalisation's statistics were set on "
-                + ("the given data" if inputs is not None else "normal noise")
-            )
-        built.eval()
-        _refuse_mixing(built, given)
+        try:
+            if _has_no_statistics(built):
+                _set_statistics(built, given)
+                notes.append(
+                    "batch normalisation's statistics were set on "
+                    + ("the given data" if inputs is not None else "normal noise")
+                )
+            built.eval()
+            _refuse_mixing(built, given)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in given)
+            line = str(error).strip().partition("\n")[0]
+            raise InvalidInput(f"{name} does not accept samples of {shapes}: {line}") from error
     for parameter in built.parameters():
         parameter.requires_grad_(parameter.dtype.is_floating_point)
     labels: list[Tensor | None] = [None] * len(rows)
@@ -99,20 +104,31 @@ def _built(
     else:
         subject = resolve(model, options=options)
         built, shapes, name = _initialised(subject, options), subject.inputs, subject.name
-    if any(parameter.is_meta for parameter in built.parameters()) and checkpoint is None:
-        raise InvalidInput(f"{name} has no weights: give a module with weights, or a checkpoint")
     if checkpoint is not None:
         load_weights(built, checkpoint)
     return built, shapes, name
 
 
-def _initialised(subject: Any, options: Mapping[str, Any]) -> nn.Module:
+def _initialised(subject: Subject, options: Mapping[str, Any]) -> nn.Module:
+    """The zoo's own initialisation; of other networks, that of torch's layers."""
     from archscope.models.catalog import accepted_options, architectures, build
 
     if subject.reference in architectures():
         accepted = accepted_options(subject.reference)
         return build(subject.reference, **{k: v for k, v in options.items() if k in accepted})
-    return subject.model
+    model = subject.model
+    for path, module in model.named_modules():
+        held = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if not any(tensor.is_meta for tensor in held):
+            continue
+        if not hasattr(module, "reset_parameters"):
+            raise InvalidInput(
+                f"{subject.name} has no weights, and {path or 'it'} cannot be initialised by "
+                "itself: build it and call archscope.gradient_paths(model, inputs)"
+            )
+        module.to_empty(device="cpu", recurse=False)
+        module.reset_parameters()
+    return model
 
 
 def _given(inputs: Any, shapes: Sequence[Any], samples: int) -> tuple[Tensor, ...]:

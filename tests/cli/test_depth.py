@@ -90,6 +90,7 @@ def test_through_time(run):
         (("resnet5",), "did you mean"),
         (("vgg16", "--count", "blocks"), "layers, modules, ops, macs"),
         (("vgg16", "--data", "x.npy"), "are for --gradient"),
+        (("vgg16", "--gradient", "--count", "macs"), "counts weight layers"),
         (("vgg16", "--gradient", "--data", "none.npy"), "no file none.npy"),
         (("vgg16", "--gradient", "--data", "x.csv"), "ends in .npy, .npz, .pt"),
         (("vgg16", "--gradient", "--max-memory", "much"), "write 500MiB or 4GiB"),

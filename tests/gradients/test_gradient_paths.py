@@ -219,6 +219,8 @@ def test_a_module_stays_as_it_was():
 def test_unusable_requests():
     with pytest.raises(InvalidInput, match="a module needs inputs"):
         gradient_paths(nn.Linear(2, 2))
+    with pytest.raises(InvalidInput, match="does not accept samples of 2x3x28x28"):
+        gradient_paths("alexnet", torch.randn(2, 3, 28, 28))
     with pytest.raises(InvalidInput, match="several seeds"):
         gradient_paths(nn.Linear(2, 2), torch.randn(1, 2), seeds=2)
     with pytest.raises(InvalidInput, match="as many targets"):
@@ -323,3 +325,17 @@ def test_resnet110_agrees_with_veits_sampled_routes(resnet110, modules):
     low, high = np.percentile(np.sqrt(squares[rows].mean(1)), [0.5, 99.5])
     number = math.sqrt(math.comb(54, modules))
     assert number * low / 1.5 < exact[2 * modules + 2] < number * high * 1.5
+
+
+def test_networks_of_other_sources_start_as_torchs_layers_do(tmp_path):
+    code = "from torch import nn\n"
+    code += "def net():\n    return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))\n"
+    (tmp_path / "net.py").write_text(code)
+    found = gradient_paths(f"{tmp_path / 'net.py'}:net", torch.randn(2, 4))
+    assert list(found["share"]) == [0, 0, 1]
+    raw = "import torch\nfrom torch import nn\nclass Raw(nn.Module):\n    def __init__(self):\n"
+    raw += "        super().__init__()\n        self.w = nn.Parameter(torch.ones(4, 2))\n"
+    raw += "    def forward(self, x):\n        return x @ self.w\n"
+    (tmp_path / "raw.py").write_text(raw)
+    with pytest.raises(InvalidInput, match="cannot be initialised by itself"):
+        gradient_paths(f"{tmp_path / 'raw.py'}:Raw", torch.randn(2, 4))
