@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
+from click.shell_completion import shell_complete
 
 from archscope._version import __version__
 from archscope.cli.errors import guarded
@@ -73,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: those of the process by default.
     """
+    completing = os.environ.get("_ARCHSCOPE_COMPLETE")
+    if completing:  # set by the script that a shell has sourced
+        raise SystemExit(shell_complete(cli, {}, "archscope", "_ARCHSCOPE_COMPLETE", completing))
     # Importing torch and tracing make many objects, nearly all of which stay: looking through them
     # for garbage as often as Python does by default takes a fifth of a short command.
     gc.set_threshold(200_000, 20, 20)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.options import WholeNumber, read_inputs, settings_of
 from archscope.cli.output import refuse_unwritable
 from archscope.cli.tables import output_options, show_tables
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=references)
 @click.option("--with", "counters", metavar="NAMES", help="fvcore,torch,torchinfo,ptflops,thop.")
 @click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
 @click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")

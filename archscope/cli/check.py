@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
 from archscope.cli.output import deliver
@@ -40,7 +41,7 @@ def _bounds(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=references)
 @_bounds
 @click.option("--config", metavar="FILE", help=f"Where the budgets are; {_PROJECT} if absent.")
 @click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
 from archscope.cli.output import refuse_unwritable
 from archscope.cli.tables import output_options, show_tables
@@ -19,8 +20,8 @@ _SETTING: dict[str, Any] = {"multiple": True, "metavar": "KEY=VALUE"}
 
 
 @click.command()
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", shell_complete=references)
+@click.argument("after", shell_complete=references)
 @click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
 @click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
 @click.option(

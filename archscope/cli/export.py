@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.errors import write
 from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
 
@@ -16,7 +17,7 @@ _COSTS = ("macs", "flops", "bytes_read", "bytes_written", "output_elements")
 
 @click.command()
 @click.argument("format", type=OneOf("format", _FORMATS))
-@click.argument("model")
+@click.argument("model", shell_complete=references)
 @click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
 @click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
 @click.option(

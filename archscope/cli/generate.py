@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import OneOf, WholeNumber, settings_of
 from archscope.cli.output import refuse_unwritable
@@ -25,7 +26,7 @@ _DTYPES = ("float32", "bfloat16", "float16")
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=references)
 @click.option("--prompt", type=WholeNumber(), default=512, help="Tokens of the prompt; 512.")
 @click.option("--batch", type=WholeNumber(), default=1, help="Samples; 1 if absent.")
 @click.option("--dtype", type=OneOf("dtype", _DTYPES), help="The configuration's own if absent.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import OneOf, Size, read_inputs, settings_of, subject_options
 from archscope.cli.output import refuse_unwritable
@@ -40,7 +41,7 @@ class Range(click.ParamType):
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=references)
 @subject_options
 @click.option(
     "--optimizer",

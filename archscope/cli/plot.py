@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import OneOf, WholeNumber
 from archscope.errors import ArchscopeError, InvalidInput
@@ -18,7 +19,7 @@ KINDS = ("depth", "gradient-flow", "through-time", "graph")
 
 @click.command()
 @click.argument("kind", type=OneOf("kind", KINDS))
-@click.argument("models", nargs=-1, required=True)
+@click.argument("models", nargs=-1, required=True, shell_complete=references)
 @click.option("-o", "--output", "file", required=True, metavar="FILE", help=".png, .pdf or .svg.")
 @click.option("--samples", type=WholeNumber(), default=4, help="Samples of each network; 4.")
 @click.option("--seeds", type=WholeNumber(), default=1, help="Initialisations; 1.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.completion import references
 from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of, subject_options
 from archscope.cli.output import refuse_unwritable, show
 from archscope.report.table import FORMATS
@@ -14,7 +15,7 @@ _LEVELS = ("layer", "block", "op")
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=references)
 @subject_options
 @click.option(
     "--level",
