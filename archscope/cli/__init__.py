@@ -33,6 +33,8 @@ COMMANDS = {
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
     "diff": Entry("archscope.cli.diff:diff", "Show what changes from one model to another."),
     "check": Entry("archscope.cli.check:check", "Hold models to their budgets; exit 1 if missed."),
+    "roofline": Entry("archscope.cli.roofline:roofline", "Show least times on any device."),
+    "device": Entry("archscope.cli.device:device", "Show what devices can do at most."),
     "export": Entry("archscope.cli.export:export", "Write files for Perfetto, model-explorer."),
     "audit": Entry("archscope.cli.audit:audit", "Compare the counts of several tools."),
 }

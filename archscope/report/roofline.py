@@ -1,0 +1,153 @@
+"""The roofline of a run, and the cards of devices, as tables and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from archscope.analyzers.roofline import roofline_rows, roofline_totals
+from archscope.devices import DTYPES, Device
+from archscope.report.drawing import table
+from archscope.report.numbers import count, memory, percent, shape
+from archscope.report.table import Table
+from archscope.trace.records import Trace
+
+_HEADINGS = ("layer", "FLOP", "bytes", "FLOP/B", "attainable", "bound", "least ms", "%")
+
+
+@dataclass
+class RooflineReport:
+    """The least times of a trace on a device."""
+
+    trace: Trace
+    device: Device
+    tf32: bool = False
+
+    @cached_property
+    def layers(self) -> list[dict[str, Any]]:
+        """The rows of ``analyzers.roofline``."""
+        return roofline_rows(self.trace, self.device, tf32=self.tf32)
+
+    @cached_property
+    def totals(self) -> dict[str, Any]:
+        """The whole run."""
+        return roofline_totals(self.trace, self.device, tf32=self.tf32)
+
+    def tables(self) -> list[Table]:
+        """What a reader sees."""
+        whole = {"path": "total", "share": 0.0, **self.totals}
+        device = self.device
+        found = table(
+            f"{self.trace.model} on {device.title}",
+            _HEADINGS,
+            [_cells(row) for row in self.layers],
+            left=("bound",),
+            footer=_cells(whole),
+            caption=[
+                f"{self._run()}. Ridge point {device.ridge(self._dtype):.1f} FLOP/B.",
+                f"Ceilings: {_ceilings(device)}; {device.bandwidth / 1e9:g} GB/s; "
+                f"{1e6 * device.launch:g} us a launch (assumed). Source: {device.source}.",
+                "Least times, one operator after the other: every operand read and every result "
+                "written once, no fusion, nothing left in a cache. Of the whole, "
+                + self._by_bound(),
+            ],
+        )
+        return [found]
+
+    def data(self) -> dict[str, Any]:
+        """Everything, with exact integers."""
+        return {
+            "model": self.trace.model,
+            "mode": self.trace.mode,
+            "batch": self.trace.batch,
+            "device": device_row(self.device),
+            "dtype": self._dtype,
+            "totals": self.totals,
+            "layers": self.layers,
+        }
+
+    @property
+    def _dtype(self) -> str:
+        """The dtype of most of the arithmetic."""
+        if self.tf32:
+            return "tf32"
+        names = {"float64": "fp64", "bfloat16": "bf16", "float16": "fp16"}
+        flops: dict[str, int] = {}
+        for op in self.trace.ops:
+            name = names.get(op.dtype, "fp32")
+            flops[name] = flops.get(name, 0) + op.flops
+        return max(flops, key=flops.__getitem__, default="fp32")
+
+    def _run(self) -> str:
+        inputs = ", ".join(shape(sizes) for _, sizes, _ in self.trace.inputs)
+        return f"Input {inputs}, {self._dtype}, {self.trace.mode}"
+
+    def _by_bound(self) -> str:
+        spent = self.totals["bound_ms"]
+        whole = sum(spent.values()) or 1.0
+        return ", ".join(f"{100 * ms / whole:.0f} % {bound}" for bound, ms in spent.items()) + "."
+
+
+def devices_table(cards: Sequence[Device]) -> Table:
+    """Published ceilings, a row per device."""
+    rates = [dtype for dtype in DTYPES if dtype != "fp64"]
+    rows = [
+        [
+            card.name,
+            card.title,
+            *(f"{card.peaks[dtype] / 1e12:g}" if dtype in card.peaks else "" for dtype in rates),
+            f"{card.bandwidth / 1e9:g}",
+        ]
+        for card in cards
+    ]
+    return table(
+        "devices",
+        ["name", "device", *rates, "GB/s"],
+        rows,
+        left=("device",),
+        caption=[
+            "TFLOP/s of matrix products, dense, as published; tf32, bf16 and fp16 are the tensor "
+            "cores' where there are any. A dtype without a rate runs at that of fp32. "
+            "Sources: --format csv."
+        ],
+    )
+
+
+def device_row(card: Device) -> dict[str, Any]:
+    """A device as plain values."""
+    return {
+        "name": card.name,
+        "title": card.title,
+        "kind": card.kind,
+        "year": card.year,
+        **{f"{dtype}_tflops": _tera(card.peaks.get(dtype)) for dtype in DTYPES},
+        "bandwidth_gb_s": card.bandwidth / 1e9,
+        "memory_bytes": card.memory_bytes,
+        "power_w": card.power_w,
+        "launch_us": round(1e6 * card.launch, 3),
+        "source": card.source,
+    }
+
+
+def _tera(rate: float | None) -> float | None:
+    return None if rate is None else round(rate / 1e12, 6)
+
+
+def _ceilings(device: Device) -> str:
+    rates = [f"{dtype} {rate / 1e12:g}" for dtype, rate in device.peaks.items()]
+    return ", ".join(rates) + " TFLOP/s"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [
+        row["path"],
+        count(row["flops"]),
+        memory(row["bytes"]),
+        f"{row['intensity']:.2f}",
+        f"{count(round(1e9 * row['attainable_gflops']))}/s",
+        row["bound"] or "",
+        f"{row['least_ms']:.4f}",
+        percent(row["share"]),
+    ]
