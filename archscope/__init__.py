@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
     from archscope.recurrent_depth import through_time
     from archscope.report import Report
+    from archscope.scaling import memory_law
     from archscope.trace import Trace, trace
 
 # Public names and where they live. They are looked up when first used, so that importing the
@@ -34,6 +35,7 @@ _PUBLIC = {
     "gradient_flow": "archscope.gradients",
     "gradient_paths": "archscope.gradients",
     "gradient_through_time": "archscope.gradients",
+    "memory_law": "archscope.scaling",
     "plots": "archscope.plots",
     "through_time": "archscope.recurrent_depth",
     "trace": "archscope.trace",
@@ -50,6 +52,7 @@ __all__ = [
     "gradient_flow",
     "gradient_paths",
     "gradient_through_time",
+    "memory_law",
     "plots",
     "through_time",
     "trace",

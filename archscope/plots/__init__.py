@@ -1,5 +1,6 @@
 """Pictures: pure functions of tables, each a matplotlib Figure."""
 
 from archscope.plots.depth import depth, gradient_flow, through_time
+from archscope.plots.memory import timeline as memory_timeline
 
-__all__ = ["depth", "gradient_flow", "through_time"]
+__all__ = ["depth", "gradient_flow", "memory_timeline", "through_time"]
