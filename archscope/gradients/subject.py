@@ -69,16 +69,14 @@ def network(
         try:
             if _has_no_statistics(built):
                 _set_statistics(built, given)
-                notes.append(
-                    "batch normalisation's statistics were set on "
-                    + ("the given data" if inputs is not None else "normal noise")
-                )
+                source = _source_of_statistics(given, inputs is not None)
+                notes.append(f"batch normalisation's statistics were set on {source}")
             built.eval()
             _refuse_mixing(built, given)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in given)
+            sizes = ", ".join("x".join(map(str, tensor.shape)) for tensor in given)
             line = str(error).strip().partition("\n")[0]
-            raise InvalidInput(f"{name} does not accept samples of {shapes}: {line}") from error
+            raise InvalidInput(f"{name} does not accept samples of {sizes}: {line}") from error
     for parameter in built.parameters():
         parameter.requires_grad_(parameter.dtype.is_floating_point)
     labels: list[Tensor | None] = [None] * len(rows)
@@ -177,6 +175,14 @@ def _set_statistics(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             model(*batch)
     for module, momentum in zip(norms, momenta, strict=True):
         module.momentum = momentum
+
+
+def _source_of_statistics(inputs: tuple[Tensor, ...], are_data: bool) -> str:
+    if not are_data:
+        return "normal noise"
+    if len(inputs[0]) >= STATISTICS_BATCH:
+        return "the given data"
+    return "noise of the given data's mean and deviation"
 
 
 def _batches(inputs: tuple[Tensor, ...]) -> Iterator[tuple[Tensor, ...]]:

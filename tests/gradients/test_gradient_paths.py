@@ -167,6 +167,28 @@ def test_slots_sum_to_the_gradient_whatever_the_graph(model, shape, lengths):
     assert not any("no routes" in note for note in found.attrs["notes"])
 
 
+def test_transformers_as_people_use_them():
+    swin = pytest.importorskip("torchvision").models.swin_transformer.SwinTransformer(
+        [4, 4], 12, depths=[2], num_heads=[2], window_size=[4, 4], num_classes=5
+    )
+    found = gradient_paths(swin, torch.randn(2, 3, 32, 32))
+    assert found.attrs["error"] < 1e-5 and not found.attrs["notes"]
+    transformers = pytest.importorskip("transformers")
+    configuration = transformers.GPT2Config(
+        n_layer=2,
+        n_embd=16,
+        n_head=2,
+        vocab_size=50,
+        n_positions=16,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    gpt = transformers.GPT2LMHeadModel(configuration)
+    found = gradient_paths(gpt, torch.randint(50, (2, 8)))
+    assert found.attrs["error"] < 1e-5
+    assert found["share"][1] > 0.1  # embedding to classifier, past all blocks
+
+
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 def test_fused_layers_and_unrolled_cells_agree(name):
     fused = gradient_paths(name, samples=2, seq_len=6, layers=2, hidden=8)
