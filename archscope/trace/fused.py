@@ -229,8 +229,9 @@ def _recurrent_layer(cell: str) -> Callable[..., Any]:
                 x, state, weights, has_biases, num_layers, 0.0, train, bidirectional, batch_first
             )
 
-        leading = x.shape[:2]
-        return _layer(cell, x, states, params, has_biases, recurrence, leading, compute)
+        # Torch's kernels run time first: batch first is a look at their output.
+        order = (1, 0, 2) if batch_first else (0, 1, 2)
+        return _layer(cell, x, states, params, has_biases, recurrence, order, compute)
 
     return layer
 
@@ -261,8 +262,7 @@ def _recurrent_packed(cell: str) -> Callable[..., Any]:
                 data, batch_sizes, state, weights, has_biases, num_layers, 0.0, train, bidirectional
             )
 
-        leading = data.shape[:1]
-        return _layer(cell, data, states, params, has_biases, recurrence, leading, compute)
+        return _layer(cell, data, states, params, has_biases, recurrence, (0, 1), compute)
 
     return layer
 
@@ -294,7 +294,7 @@ def _layer(
     params: Sequence[Tensor],
     has_biases: bool,
     recurrence: Recurrence,
-    leading: Sequence[int],
+    order: tuple[int, ...],
     compute: Callable[..., Any],
 ) -> Any:
     state_size = states[0].shape[-1]
@@ -302,7 +302,8 @@ def _layer(
     cost = layer_cost(recurrence, state=projected, biases=2 if has_biases else 0)
 
     def outputs() -> tuple[Tensor, ...]:
-        y = torch.empty((*leading, state_size * recurrence.directions), dtype=x.dtype, device=META)
+        shape = (*x.shape[:-1], state_size * recurrence.directions)
+        y = torch.empty_permuted(shape, order, dtype=x.dtype, device=META)
         return (y, *(torch.empty(s.shape, dtype=s.dtype, device=META) for s in states))
 
     def reserve() -> tuple[Tensor, ...]:
