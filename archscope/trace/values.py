@@ -81,6 +81,7 @@ def _on_meta(tensor: Tensor) -> Tensor:
 # -- what stays real -------------------------------------------------------------------------------
 
 _SIZE_FIRST = ("zeros", "ones", "full", "eye")
+_FILLED_IN = ("empty", "zeros", "ones", "full", "rand", "randn")
 _NEW = ("new_zeros", "new_ones", "new_full")
 _LIKE = ("zeros_like", "ones_like", "full_like")
 
@@ -88,12 +89,18 @@ _LIKE = ("zeros_like", "ones_like", "full_like")
 def placed(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Where a tensor is made that is made of no other: whole numbers on the CPU, with values;
-    anything too large as a shape; else where the model wanted it."""
+    """Where a tensor is made that is made of no other.
+
+    Whole numbers are made on the CPU, with values. Too large a tensor is a shape, and so is one
+    that the model fills in as it goes while autograd watches: written into in place it gets a
+    gradient, which has to be on its device.
+    """
     constant = as_constant(name, args, kwargs)
     if constant is not None:
         return constant
-    if args and isinstance(args[0], list | tuple) and _count(args[0]) > LARGEST_REAL:
+    sized = bool(args) and isinstance(args[0], list | tuple)
+    filled_in = sized and name in _FILLED_IN and torch.is_grad_enabled()
+    if filled_in or (sized and _count(args[0]) > LARGEST_REAL):
         return args, {**kwargs, "device": META}
     return args, kwargs
 

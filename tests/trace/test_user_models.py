@@ -222,6 +222,19 @@ def test_a_gradient_taken_inside_the_model_counts():
     assert analyse(function).totals["macs"] == 2 * LAYER_MACS
 
 
+def test_a_buffer_that_the_model_fills_in_is_differentiated_through():
+    def function(m, x):
+        states = torch.zeros(2, 3, 8)  # no device given, as many write it
+        states[:, 0] = m.layer(x)
+        states[:, 1] = m.layer(states[:, 0])
+        return states.sum(1)
+
+    report = analyse(function, mode="training")
+    assert report.trace.ran_on == "shapes"
+    assert report.totals["backward_macs"] == 3 * LAYER_MACS  # the input needs no gradient
+    assert report.totals["depth"] == 2
+
+
 def test_a_vectorised_map_counts_the_whole_batch():
     assert analyse(lambda m, x: torch.vmap(m.layer)(x)).totals["macs"] == LAYER_MACS
 
