@@ -82,7 +82,7 @@ def _kernels(
         if base in products:
             kernels[name] = _casting(name, to_lower)
         elif base in joins:
-            kernels[name] = _widening(name)
+            kernels[name] = _widening(name, lower)
         elif base in _TOLD:
             kernels[name] = _telling(name)
         elif base not in _REFUSED:
@@ -115,11 +115,11 @@ def _casting(name: str, cast: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
     return kernel
 
 
-def _widening(name: str) -> Callable[..., Any]:
+def _widening(name: str, lower: torch.dtype) -> Callable[..., Any]:
     operator = _overload(name)
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
-        widest = torch.float16
+        widest = lower
         for tensor in _tensors(args):
             if _eligible(tensor):
                 widest = torch.promote_types(widest, tensor.dtype)

@@ -43,8 +43,8 @@ class TrainingStep:
                 for parameter in self._parameters:
                     parameter.grad = torch.empty_like(parameter)
         if self._optimizer is not None:
-            for updated, state in self._optimizer.state.items():
-                for what, value in state.items():
+            for updated in self._parameters:
+                for what, value in self._optimizer.state[updated].items():
                     if isinstance(value, Tensor) and value.is_meta != recorder.on_data:
                         name = f"{self._names[updated]}.{what}"
                         recorder.adopt(value, "optimizer", (name,))

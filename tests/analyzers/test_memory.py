@@ -302,6 +302,22 @@ def test_amp_is_what_torch_autocast_holds(name):
     assert peak_bytes(recorded) - before == pytest.approx(held, rel=0.005, abs=64)
 
 
+def test_amp_joins_halves_into_halves():
+    """A concatenation takes the widest dtype of its operands, and float32 only if one has it."""
+
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 3, padding=1)
+
+        def forward(self, x):
+            return torch.cat([self.left(x), self.right(x)], dim=1)
+
+    for amp in ("bfloat16", "float16"):
+        recorded = run(Branches(), 2, 3, 8, 8, amp=amp)
+        assert [op.dtype for op in recorded.forward if op.name == "cat"] == [amp]
+
+
 # -- the optimizer ---------------------------------------------------------------------------------
 
 STATE = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
