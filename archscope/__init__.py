@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archscope.analysis import analyze
     from archscope.generation import generation_cost
     from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
+    from archscope.measure import latency
     from archscope.recurrent_depth import through_time
     from archscope.report import Report
     from archscope.scaling import memory_law
@@ -35,6 +36,7 @@ _PUBLIC = {
     "gradient_flow": "archscope.gradients",
     "gradient_paths": "archscope.gradients",
     "gradient_through_time": "archscope.gradients",
+    "latency": "archscope.measure",
     "memory_law": "archscope.scaling",
     "plots": "archscope.plots",
     "through_time": "archscope.recurrent_depth",
@@ -52,6 +54,7 @@ __all__ = [
     "gradient_flow",
     "gradient_paths",
     "gradient_through_time",
+    "latency",
     "memory_law",
     "plots",
     "through_time",

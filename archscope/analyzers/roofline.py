@@ -12,7 +12,7 @@ holds a layer's input from the layer before makes it faster than this "least" ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -127,7 +127,7 @@ def estimate(ops: Iterable[Op], device: Device, *, tf32: bool = False) -> Estima
     parts = [_limits(op, device, tf32) for op in ran]
     spent = dict.fromkeys(BOUNDS, 0.0)
     for limits in parts:
-        bound = max(BOUNDS, key=limits.__getitem__)
+        bound = _largest(limits)
         spent[bound] += limits[bound]
     return Estimate(
         macs=sum(op.macs for op in ran),
@@ -137,8 +137,12 @@ def estimate(ops: Iterable[Op], device: Device, *, tf32: bool = False) -> Estima
         memory=sum(limits["memory"] for limits in parts),
         launch=sum(limits["launch"] for limits in parts),
         time=sum(spent.values()),
-        bound=max(BOUNDS, key=spent.__getitem__) if parts else None,
+        bound=_largest(spent) if parts else None,
     )
+
+
+def _largest(times: Mapping[Bound, float]) -> Bound:
+    return max(BOUNDS, key=lambda bound: times[bound])
 
 
 def _limits(op: Op, device: Device, tf32: bool) -> dict[Bound, float]:

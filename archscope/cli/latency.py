@@ -1,0 +1,92 @@
+"""``archscope latency``: how long a network takes on the device at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from archscope.cli.errors import INTERRUPTED, remark
+from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
+from archscope.cli.output import refuse_unwritable
+from archscope.cli.tables import output_options, show_tables
+from archscope.devices import DTYPES
+from archscope.errors import InvalidInput
+
+
+class Batches(click.ParamType):
+    """1,2,4,8"""
+
+    name = "N,N,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[int]:
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
+            raise InvalidInput(f"--batch '{value}' is no list of batch sizes; write 1,2,4,8")
+        return [int(part) for part in parts]
+
+
+@click.command()
+@click.argument("model")
+@click.option("--device", default="cpu", metavar="cpu|cuda[:N]", help="The CPU by default.")
+@click.option("--batch", "batches", type=Batches(), default="1", help="1,2,4,8; 1 if absent.")
+@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample, 3x320x320.")
+@click.option("--dtype", type=OneOf("dtype", DTYPES), default="fp32", help="fp32 by default.")
+@click.option(
+    "--mode",
+    type=OneOf("mode", ("inference", "training")),
+    default="inference",
+    help="Training is a forward and a backward pass.",
+)
+@click.option("--channels-last", is_flag=True, help="Keep images in that layout.")
+@click.option("--compile", is_flag=True, help="Run what torch.compile makes of it.")
+@click.option("--graph", is_flag=True, help="Replay it as one CUDA graph.")
+@click.option("--cold", is_flag=True, help="Empty the L2 cache before each run.")
+@click.option("--threads", type=WholeNumber(), help="Of the CPU.")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.01,
+    help="Half of the interval's width at which to stop, in medians; 0.01 if absent.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    help="At most, for each batch size; 20 if absent.",
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the architecture.")
+@click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
+@output_options
+@click.pass_context
+def latency(
+    ctx: click.Context,
+    model: str,
+    batches: list[int],
+    inputs: tuple[str, ...],
+    settings: tuple[str, ...],
+    seq_len: int | None,
+    format: str | None,
+    width: int | None,
+    file: str | None,
+    **how: Any,
+) -> None:
+    """Measure the latency of MODEL, a reference as for `archscope table`.
+
+    Random data and weights as initialised; runs until the median is known to --precision. An
+    interrupt shows what was measured so far. --format csv has every sample and condition.
+    """
+    refuse_unwritable(file, format)
+    given = read_inputs(model, inputs)
+    options = settings_of(model, settings, seq_len)
+
+    from archscope.measure.latency import latency_rows
+    from archscope.report.latency import latency_table
+
+    rows = latency_rows(model, given, batch=batches, progress=remark, **how, **options)
+    tables = [latency_table(rows)]
+    show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
+    if rows[-1]["status"] == "partial":
+        ctx.exit(INTERRUPTED)

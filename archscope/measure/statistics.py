@@ -1,0 +1,67 @@
+"""What a sample of times says: order statistics, which suppose nothing of its distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, comb, floor, sqrt
+
+CONFIDENCE = 0.95
+_NORMAL = 1.959964  # the 97.5 % quantile of the normal distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of a sample: the median with its 95 % interval, the interquartile range, the 95 % quantile.
+
+    ``low`` and ``high`` are the whole range where the sample is too small for an interval.
+    """
+
+    runs: int
+    median: float
+    low: float
+    high: float
+    iqr: float
+    p95: float
+
+    @property
+    def precision(self) -> float:
+        """Half the interval's width, in medians."""
+        return (self.high - self.low) / 2 / self.median if self.median else 0.0
+
+
+def summary(samples: Sequence[float]) -> Summary:
+    """Summarise one or more samples.
+
+    The interval of the median goes from one order statistic to another: as many samples fall
+    below the true median as coins fall heads, whatever the distribution.
+    """
+    ordered = sorted(samples)
+    below = _rank(len(ordered))
+    return Summary(
+        runs=len(ordered),
+        median=quantile(ordered, 0.5),
+        low=ordered[below],
+        high=ordered[len(ordered) - 1 - below],
+        iqr=quantile(ordered, 0.75) - quantile(ordered, 0.25),
+        p95=quantile(ordered, 0.95),
+    )
+
+
+def quantile(ordered: Sequence[float], q: float) -> float:
+    """Interpolated between neighbours, as numpy does by default."""
+    place = q * (len(ordered) - 1)
+    low, high = ordered[floor(place)], ordered[ceil(place)]
+    return low + (high - low) * (place - floor(place))
+
+
+def _rank(n: int) -> int:
+    """The largest k with P(at most k heads of n coins) <= 2.5 %; 0 where there is none."""
+    if n > 100:
+        return max(int(n / 2 - _NORMAL * sqrt(n) / 2) - 1, 0)
+    limit = (1 - CONFIDENCE) / 2 * 2**n
+    heads, k = 0, -1
+    while heads + comb(n, k + 1) <= limit:
+        k += 1
+        heads += comb(n, k)
+    return max(k, 0)

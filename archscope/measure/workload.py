@@ -1,0 +1,129 @@
+"""A network made ready to run: real weights, random data, on a device."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archscope.errors import InvalidInput
+from archscope.measure.devices import Device, place_all
+from archscope.sources import resolve
+from archscope.trace import inputs as given
+
+_DTYPES = {
+    "fp64": torch.float64,
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+DTYPES = tuple(_DTYPES)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a network is run."""
+
+    dtype: str = "fp32"
+    mode: str = "inference"
+    channels_last: bool = False
+    compile: bool = False
+    graph: bool = False
+    cold: bool = False
+    threads: int | None = None
+
+    def check(self, device: Device) -> None:
+        """Raise ``InvalidInput`` where a choice is unknown or the device does not have it."""
+        if self.dtype not in _DTYPES:
+            known = ", ".join(DTYPES)
+            raise InvalidInput(f"dtype '{self.dtype}' is not known; it is one of {known}")
+        if self.mode not in ("inference", "training"):
+            raise InvalidInput(f"mode '{self.mode}' is not known; it is 'inference' or 'training'")
+        if self.graph and self.mode == "training":
+            raise InvalidInput("graphs are measured in inference only")
+        only_cuda = {"tf32": self.dtype == "tf32", "graph": self.graph, "cold": self.cold}
+        for what, wanted in only_cuda.items():
+            if wanted and not device.name.startswith("cuda"):
+                raise InvalidInput(f"{what} is for CUDA devices only, not for {device.name}")
+
+
+def workload(
+    model: str | nn.Module,
+    inputs: Any,
+    batch: int,
+    device: Device,
+    setting: Setting,
+    options: Mapping[str, Any],
+) -> Callable[[], Any]:
+    """One inference, or one forward and backward pass, ready to be run on a device.
+
+    The given module is copied and stays as it was.
+
+    Raises:
+        ArchscopeError: an unknown reference or option, or inputs that cannot be read.
+    """
+    built, args, kwargs = _built(model, inputs, batch, setting, options)
+    dtype = _DTYPES[setting.dtype]
+    layout = torch.channels_last if setting.channels_last else None
+    network = device.place(built).to(dtype).train(setting.mode == "training")
+    if layout is not None:
+        network = network.to(memory_format=layout)
+    placed = place_all(given.cast(given.on_cpu(args), dtype), device, layout)
+    named = place_all(given.cast(given.on_cpu(kwargs), dtype), device, layout)
+    called = torch.compile(network) if setting.compile else network
+    if setting.mode == "training":
+        return _training_step(network, called, placed, named)
+    run = _inference(called, placed, named)
+    return device.captured(run) if setting.graph else run
+
+
+def _built(
+    model: str | nn.Module, inputs: Any, batch: int, setting: Setting, options: Mapping[str, Any]
+) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
+    if isinstance(model, nn.Module):
+        if options:
+            raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
+        args, kwargs = given.normalise(inputs)
+        return copy.deepcopy(model), args, kwargs
+    subject = resolve(
+        model, batch=batch, input=inputs, mode=setting.mode, options=options, real=True
+    )
+    args, _ = given.normalise(tuple(subject.inputs))
+    _, kwargs = given.normalise(dict(subject.kwargs))
+    return subject.model, args, kwargs
+
+
+def _inference(network: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
+    def run() -> Any:
+        with torch.inference_mode():
+            return network(*args, **kwargs)
+
+    return run
+
+
+def _training_step(module: nn.Module, network: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
+    """Forward and backward from the sum of all outputs; gradients are made anew each time."""
+
+    def run() -> None:
+        for parameter in module.parameters():
+            parameter.grad = None
+        outputs = [one for one in _tensors(network(*args, **kwargs)) if one.requires_grad]
+        torch.autograd.backward([output.sum() for output in outputs])
+
+    return run
+
+
+def _tensors(result: Any) -> Iterator[Tensor]:
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, Mapping):
+        for value in result.values():
+            yield from _tensors(value)
+    elif isinstance(result, list | tuple):
+        for value in result:
+            yield from _tensors(value)

@@ -1,0 +1,83 @@
+"""Measured latency as a table and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archscope.report.drawing import table
+from archscope.report.numbers import count
+from archscope.report.table import Table
+
+
+def latency_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row per batch size, the conditions in the caption."""
+    first = rows[0]
+    cells = [_cells(row) for row in rows]
+    # A column that says nothing in any row, or on the CPU what another says, is left out.
+    shown = [name for name in cells[0] if any(row[name] for row in cells)]
+    if first["device"] == "cpu" and "wall ms" in shown:
+        shown.remove("wall ms")
+    return table(
+        f"{first['model']} on {first['device_title']}",
+        shown,
+        [[row[name] for name in shown] for row in cells],
+        left=("remarks",),
+        caption=_caption(rows),
+    )
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    rate, step = row["achieved_gflops"], row["latency_ms_per_step"]
+    interval = f"{_number(row['latency_ms_low'])}..{_number(row['latency_ms_high'])}"
+    return {
+        "batch": str(row["batch"]),
+        "p50 ms": _number(row["latency_ms_p50"]),
+        "95 % interval": interval if row["runs"] else "",
+        "IQR": _number(row["latency_ms_iqr"], 2),
+        "p95": _number(row["latency_ms_p95"]),
+        "wall ms": _number(row["wall_ms_p50"]),
+        "runs": str(row["runs"]),
+        "per s": _number(row["throughput_per_s"]),
+        "FLOP/s": "" if rate is None else count(round(1e9 * rate)),
+        "us/step": "" if step is None else f"{1e3 * step:.1f}",
+        "remarks": _remarks(row),
+    }
+
+
+def _remarks(row: Mapping[str, Any]) -> str:
+    found = [row["status"]] if row["status"] != "ok" else []
+    if row["runs"] and not row["steady"]:
+        found.append("never steady")
+    found += [row["disturbed"]] if row["disturbed"] else []
+    return ", ".join(found)
+
+
+def _caption(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    first = rows[0]
+    switches = [
+        name.replace("_", " ")
+        for name in ("channels_last", "compile", "graph", "cold")
+        if first[name]
+    ]
+    step = "forward" if first["mode"] == "inference" else "forward and backward, no optimizer"
+    setting = ", ".join([first["dtype"], first["mode"], *switches, step])
+    sample = "x".join(map(str, first["input_shape"]))
+    times = (
+        "On the CPU the device's time is the caller's"
+        if first["device"] == "cpu"
+        else "p50 to p95 by the device's events, wall time until the caller has the result"
+    )
+    return [
+        f"{setting}; first input {sample}, random data. {times}. p50 is the median, with its "
+        "95 % interval from order statistics.",
+        f"torch {first['torch']}"
+        + (f", CUDA {first['cuda']}, driver {first['driver_before']}" if first["cuda"] else "")
+        + f", {first['threads']} CPU thread{'s' * (first['threads'] > 1)}.",
+    ]
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    if value is None:
+        return ""
+    return f"{value:.{digits}g}" if value < 10**digits else f"{value:.0f}"

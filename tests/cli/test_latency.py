@@ -1,0 +1,88 @@
+"""The measuring commands, with few and short runs."""
+
+import json
+
+import pytest
+
+from archscope.cli import main
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    out, err = capsys.readouterr()
+    return end.value.code, out, err
+
+
+def test_latency_shows_a_row_per_batch_size_and_its_conditions(capsys):
+    arguments = ["rnn", "--seq-len", "5", "--batch", "1,2", "--max-seconds", "0.1"]
+    status, out, _ = run(capsys, "latency", *arguments, "--threads", "1")
+    assert status == 0
+    assert "us/step" in out and "1 CPU thread." in out and "order statistics" in out
+
+
+def test_latency_as_json_keeps_the_samples(capsys):
+    arguments = ["rnn", "--seq-len", "5", "--max-seconds", "0.1", "--format", "json"]
+    status, out, _ = run(capsys, "latency", *arguments)
+    (row,) = json.loads(out)
+    assert status == 0
+    assert len(row["samples_ms"]) == row["runs"] and row["status"] == "ok"
+
+
+def test_an_interrupt_shows_what_was_measured_and_is_status_130(capsys, monkeypatch):
+    from archscope.measure.devices import Cpu
+
+    take, calls = Cpu.sample, []
+
+    def interrupted(self, run, *, cold=False):
+        calls.append(run)
+        if len(calls) > 215:  # after the longest warm-up
+            raise KeyboardInterrupt
+        return take(self, run, cold=cold)
+
+    monkeypatch.setattr(Cpu, "sample", interrupted)
+    arguments = ["rnn", "--seq-len", "5", "--batch", "1,2", "--precision", "1e-9"]
+    status, out, _ = run(capsys, "latency", *arguments)
+    assert status == 130
+    assert "partial" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["rnn", "--batch", "1,x"], "1,2,4,8"),
+        (["rnn", "--device", "cuda:99"], "there is no cuda:99"),
+        (["rnn", "--device", "h100"], "cpu, cuda or cuda:N"),
+        (["rnn", "--precision", "0"], "--precision"),
+    ],
+)
+def test_a_wrong_request_is_told_in_one_line(capsys, arguments, says):
+    status, out, err = run(capsys, "latency", *arguments)
+    assert (status, out) == (2, "")
+    assert says in err and err.count("\n") == 1
+
+
+def test_env_shows_versions(capsys):
+    import torch
+
+    status, out, _ = run(capsys, "env", "--format", "json")
+    assert status == 0 and json.loads(out)["torch"] == torch.__version__
+
+
+def test_device_list_has_every_card_with_its_source(capsys):
+    status, out, _ = run(capsys, "device", "list", "--format", "json")
+    assert status == 0
+    assert all(card["source"] for card in json.loads(out))
+
+
+def test_roofline_adds_up(capsys):
+    status, out, _ = run(capsys, "roofline", "alexnet", "--device", "v100", "--format", "json")
+    whole = json.loads(out)
+    assert status == 0
+    least = sum(row["least_ms"] for row in whole["layers"])
+    assert least == pytest.approx(whole["totals"]["least_ms"])
+
+
+def test_an_unknown_card_offers_the_nearest(capsys):
+    status, _, err = run(capsys, "roofline", "alexnet", "--device", "h101")
+    assert status == 2 and "h100" in err

@@ -1,0 +1,54 @@
+"""A device whose clock and times are known."""
+
+from collections.abc import Iterable, Iterator
+
+from archscope.measure.sampling import Sample
+from archscope.measure.sensors import NoSensors, Reading
+
+
+class Script:
+    """Sensors that read what they are told to, the last reading for ever."""
+
+    driver = "1.0"
+
+    def __init__(self, *readings: Reading):
+        self.readings = list(readings)
+
+    def read(self):
+        return self.readings.pop(0) if len(self.readings) > 1 else self.readings[0]
+
+
+class Fake:
+    """Every run takes the next of the given seconds: wall time, device time a half of it."""
+
+    name = "cuda:0"
+    title = "fake"
+
+    def __init__(self, seconds: Iterable[float | BaseException], sensors=None):
+        self.seconds: Iterator[float | BaseException] = iter(seconds)
+        self.sensors = sensors or NoSensors()
+        self.clock = 0.0
+        self.runs = self.graphs = self.released = 0
+        self.cold = []
+
+    def now(self):
+        return self.clock
+
+    def place(self, value):
+        return value
+
+    def sample(self, run, *, cold=False):
+        self.cold.append(cold)
+        self.runs += 1
+        took = next(self.seconds)
+        if isinstance(took, BaseException):
+            raise took
+        self.clock += took
+        return Sample(took / 2, took)
+
+    def captured(self, run):
+        self.graphs += 1
+        return run
+
+    def release(self):
+        self.released += 1
