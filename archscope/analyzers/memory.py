@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import Layer, layers
-from archscope.trace.records import Shape, Storage, Trace
+from archscope.trace.records import Op, Shape, Storage, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def memory(trace: Trace) -> pd.DataFrame:
 def layer_rows(trace: Trace, rows: list[Layer] | None = None) -> list[dict[str, Any]]:
     """The rows of ``memory`` as dictionaries; ``rows`` are the trace's layers if at hand."""
     rows = layers(trace) if rows is None else rows
-    first_saver = _first_savers(trace)
+    first_saver = first_savers(trace)
     top = peak(trace)
     at_peak = _bytes_by_layer(trace, rows, top.op)
     return [
@@ -89,7 +89,7 @@ def layer_rows(trace: Trace, rows: list[Layer] | None = None) -> list[dict[str, 
             "call": row.call,
             "output_bytes": _made_and_left(trace, row),
             "weight_bytes": sum(parameter.bytes for parameter in row.parameters),
-            "saved_bytes": _saved_first(trace, row, first_saver),
+            "saved_bytes": saved_first(trace, row.forward, first_saver),
             "needed_bytes": _unique_bytes(trace, (s for op in row.forward for s in op.saved)),
             "peak_bytes": at_peak[i],
             "peak_share": at_peak[i] / top.bytes if top.bytes else 0.0,
@@ -120,7 +120,7 @@ def timeline(trace: Trace) -> pd.DataFrame:
 def bytes_by_kind(trace: Trace) -> dict[str, list[int]]:
     """Bytes alive during each operator, for every kind of ``KINDS``."""
     changes = {kind: [0] * (len(trace.ops) + 1) for kind in KINDS}
-    first_saver = _first_savers(trace)
+    first_saver = first_savers(trace)
     for storage in trace.storages:
         for kind, start, end in _spans(storage, first_saver, len(trace.ops)):
             changes[kind][start] += storage.bytes
@@ -150,7 +150,7 @@ def peak(trace: Trace) -> Peak:
         return Peak(0, -1, "", "", "", dict.fromkeys(KINDS, 0), ())
     index = totals.index(max(totals))
     op = trace.ops[index]
-    first_saver = _first_savers(trace)
+    first_saver = first_savers(trace)
     kinds = dict.fromkeys(KINDS, 0)
     tensors = []
     for storage in trace.storages:
@@ -192,20 +192,25 @@ def saved_bytes(trace: Trace) -> int:
     return _unique_bytes(trace, (s for op in trace.forward for s in op.saved))
 
 
-# -- storages --------------------------------------------------------------------------------------
-
-
-def _alive(storage: Storage, op: int) -> bool:
-    return storage.created_at <= op and (storage.freed_at is None or op < storage.freed_at)
-
-
-def _first_savers(trace: Trace) -> dict[int, int]:
+def first_savers(trace: Trace) -> dict[int, int]:
     """Storage -> the first operator for whose backward autograd keeps it."""
     found: dict[int, int] = {}
     for op in trace.ops:
         for storage in op.saved:
             found.setdefault(storage, op.index)
     return found
+
+
+def saved_first(trace: Trace, ops: Iterable[Op], first_saver: dict[int, int]) -> int:
+    """Bytes that autograd keeps because of these operators and no earlier one."""
+    return _unique_bytes(trace, (s for op in ops for s in op.saved if first_saver[s] == op.index))
+
+
+# -- storages --------------------------------------------------------------------------------------
+
+
+def _alive(storage: Storage, op: int) -> bool:
+    return storage.created_at <= op and (storage.freed_at is None or op < storage.freed_at)
 
 
 def _kind(storage: Storage, first_saver: dict[int, int], op: int) -> str:
@@ -244,12 +249,6 @@ def _unique_bytes(trace: Trace, storages: Iterable[int]) -> int:
 
 
 # -- layers ----------------------------------------------------------------------------------------
-
-
-def _saved_first(trace: Trace, row: Layer, first_saver: dict[int, int]) -> int:
-    return _unique_bytes(
-        trace, (s for op in row.forward for s in op.saved if first_saver[s] == op.index)
-    )
 
 
 def _made_and_left(trace: Trace, row: Layer) -> int:

@@ -16,6 +16,7 @@ Values = Mapping[str, Any]
 
 _TITLES = {
     "output_bytes": "Output memory",
+    "saved_bytes": "Saved for backward",
     "trainable_params": "Trainable",
     "weights": "Weights",
     "biases": "Biases",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from archscope.analyzers.layers import Layer
+from archscope.analyzers.memory import saved_first
 from archscope.analyzers.parameters import parameter_columns
 from archscope.errors import ArchscopeError
 from archscope.report.blocks import blocks
@@ -28,6 +29,7 @@ LEVELS: tuple[str, ...] = get_args(Level)
 COUNTED = (
     "activations",
     "output_bytes",
+    "saved_bytes",
     "params",
     "trainable_params",
     "weights",
@@ -249,6 +251,7 @@ def _op_values(op: Op, held: Sequence[Parameter], report: Report) -> dict[str, A
             "output_shape": op.output_shapes[0] if op.output_shapes else (),
             "activations": sum(results) if forward else 0,
             "output_bytes": op.bytes_written,
+            "saved_bytes": saved_first(trace, (op,) if forward else (), report.first_savers),
             f"{prefix}macs": op.macs if op.phase != "optimizer" else 0,
             f"{prefix}flops": op.flops if op.phase != "optimizer" else 0,
             "macs_share": op.macs / trace.macs if forward and trace.macs else 0.0,
@@ -284,6 +287,6 @@ def _values(known: Mapping[str, Any], held: Sequence[Parameter]) -> dict[str, An
     """All columns of ``Report.rows`` from those that are known and the parameters held."""
     holder = Layer("", "", 1, "", 0, (), (), parameters=list(held))
     blank: dict[str, Any] = {"path": "", "kind": "", "call": 0, "input_shape": ()}
-    blank |= {"output_shape": (), "activations": 0, "output_bytes": 0}
+    blank |= {"output_shape": (), "activations": 0, "output_bytes": 0, "saved_bytes": 0}
     costs = dict.fromkeys((name for name in COUNTED if "macs" in name or "flops" in name), 0)
     return blank | parameter_columns(holder) | costs | {"macs_share": 0.0} | dict(known)

@@ -10,7 +10,7 @@ from archscope.analyzers.compute import compute_columns, coverage, uncovered
 from archscope.analyzers.depth import path_summary
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import Layer, layers, new_elements
-from archscope.analyzers.memory import peak_bytes
+from archscope.analyzers.memory import first_savers, peak_bytes, saved_first
 from archscope.analyzers.parameters import identity, parameter_columns
 from archscope.errors import ArchscopeError
 from archscope.trace.records import Trace, elements
@@ -54,7 +54,13 @@ class Report:
     def rows(self) -> list[dict[str, Any]]:
         """A dictionary per layer call, inputs first."""
         total = self.trace.macs
-        return [_row(layer, self.trace, total) for layer in self.layer_records]
+        kept = self.first_savers
+        return [_row(layer, self.trace, total, kept) for layer in self.layer_records]
+
+    @cached_property
+    def first_savers(self) -> dict[int, int]:
+        """Storage -> the first operator for whose backward autograd keeps it."""
+        return first_savers(self.trace)
 
     @cached_property
     def sums(self) -> dict[str, Any]:
@@ -158,7 +164,9 @@ def _ran(report: Report, column: str) -> Sequence[Any]:
     return [op for op in report.trace.ops if op.phase == "backward" and op.recomputed == recomputed]
 
 
-def _row(layer: Layer, trace: Trace, total_macs: int) -> dict[str, Any]:
+def _row(
+    layer: Layer, trace: Trace, total_macs: int, first_saver: dict[int, int]
+) -> dict[str, Any]:
     return (
         identity(layer)
         | {
@@ -166,6 +174,7 @@ def _row(layer: Layer, trace: Trace, total_macs: int) -> dict[str, Any]:
             "output_shape": layer.output_shape,
             "activations": new_elements(layer, trace),
             "output_bytes": _output_bytes(layer, trace),
+            "saved_bytes": saved_first(trace, layer.forward, first_saver),
         }
         | parameter_columns(layer)
         | compute_columns(layer, total_macs)
