@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archscope.analysis import analyze
     from archscope.generation import generation_cost
     from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
-    from archscope.measure import latency
+    from archscope.measure import energy, latency
     from archscope.recurrent_depth import through_time
     from archscope.report import Report
     from archscope.scaling import memory_law
@@ -32,6 +32,7 @@ _PUBLIC = {
     "Trace": "archscope.trace",
     "analyze": "archscope.analysis",
     "analyzers": "archscope.analyzers",
+    "energy": "archscope.measure",
     "generation_cost": "archscope.generation",
     "gradient_flow": "archscope.gradients",
     "gradient_paths": "archscope.gradients",
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "analyze",
     "analyzers",
+    "energy",
     "generation_cost",
     "gradient_flow",
     "gradient_paths",

@@ -35,6 +35,7 @@ COMMANDS = {
     "check": Entry("archscope.cli.check:check", "Hold models to their budgets; exit 1 if missed."),
     "roofline": Entry("archscope.cli.roofline:roofline", "Show least times on any device."),
     "latency": Entry("archscope.cli.latency:latency", "Measure how long a run takes."),
+    "energy": Entry("archscope.cli.energy:energy", "Measure what a run takes in joules."),
     "device": Entry("archscope.cli.device:device", "Show what devices can do at most."),
     "env": Entry("archscope.cli.env:env", "Show what measurements here depend on."),
     "export": Entry("archscope.cli.export:export", "Write files for Perfetto, model-explorer."),

@@ -16,13 +16,14 @@ import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from archscope.errors import ArchscopeError, InvalidInput
+from archscope.measure.meters import Meter, meter_of_cpu, meter_of_gpu
 from archscope.measure.sampling import Sample
 from archscope.measure.sensors import NoSensors, Sensors, sensors_of_gpu
 
@@ -47,6 +48,15 @@ class Device(Protocol):
 
     def captured(self, run: Callable[[], Any]) -> Callable[[], Any]:
         """The same run as one graph of kernels, launched at once."""
+
+    def wait(self) -> None:
+        """Until all that was run is done."""
+
+    def idle(self, seconds: float) -> None:
+        """Do nothing."""
+
+    def meter(self) -> Meter:
+        """The counter of the energy that this device takes."""
 
     def release(self) -> None:
         """Give back memory that nothing uses any more."""
@@ -78,6 +88,15 @@ class Cpu:
     def captured(self, run: Callable[[], Any]) -> Callable[[], Any]:
         raise InvalidInput("graphs of kernels are for CUDA devices")
 
+    def wait(self) -> None:
+        pass
+
+    def idle(self, seconds: float) -> None:
+        sleep(seconds)
+
+    def meter(self) -> Meter:
+        return meter_of_cpu()
+
     def release(self) -> None:
         pass
 
@@ -90,7 +109,8 @@ class Cuda:
         self._device = torch.device(self.name)
         properties = torch.cuda.get_device_properties(self._device)
         self.title = properties.name
-        self.sensors = sensors_of_gpu(f"GPU-{properties.uuid}", os.getpid())
+        self._uuid = f"GPU-{properties.uuid}"
+        self.sensors = sensors_of_gpu(self._uuid, os.getpid())
         # Overwriting twice as much as the cache holds leaves nothing of it.
         self._flush_bytes = 2 * getattr(properties, "L2_cache_size", 64 << 20)
         self._flushed: torch.Tensor | None = None
@@ -123,12 +143,23 @@ class Cuda:
         torch.cuda.current_stream(self._device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.device(self._device), torch.cuda.graph(graph):
                 run()
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             line = str(error).splitlines()[0]
             raise ArchscopeError(f"the run cannot be captured in a CUDA graph: {line}") from error
         return graph.replay
+
+    def wait(self) -> None:
+        torch.cuda.synchronize(self._device)
+
+    def idle(self, seconds: float) -> None:
+        sleep(seconds)
+
+    def meter(self) -> Meter:
+        return meter_of_gpu(self._uuid)
 
     def release(self) -> None:
         torch.cuda.empty_cache()

@@ -1,5 +1,6 @@
 """The measuring commands, with few and short runs."""
 
+import importlib
 import json
 
 import pytest
@@ -86,3 +87,25 @@ def test_roofline_adds_up(capsys):
 def test_an_unknown_card_offers_the_nearest(capsys):
     status, _, err = run(capsys, "roofline", "alexnet", "--device", "h101")
     assert status == 2 and "h100" in err
+
+
+def test_energy_without_a_counter_is_one_line(capsys, monkeypatch):
+    from archscope.measure import devices
+    from archscope.measure.meters import NoMeter
+
+    monkeypatch.setattr(devices, "meter_of_cpu", lambda: NoMeter("no counter"))
+    status, out, err = run(capsys, "energy", "rnn", "--device", "cpu")
+    assert (status, out) == (2, "")
+    assert "no counter" in err and err.count("\n") == 1
+
+
+def test_energy_shows_its_windows(capsys, monkeypatch):
+    measured = importlib.import_module("archscope.measure.energy")  # not the function
+    idle = measured.Window(50, 5, 0)
+    windows = [measured.Window(70, 5, 10)] * 3
+    row = {"model": "rnn", "device_title": "x", "meter": "m", "batch": 2, "dtype": "fp32"}
+    row |= {"mode": "inference", "status": "ok", "disturbed": "", "torch": "2"}
+    row |= measured.columns(windows, idle, batch=2)
+    monkeypatch.setattr(measured, "energy_rows", lambda *args, **how: [row])
+    status, out, _ = run(capsys, "energy", "rnn")
+    assert status == 0 and "3500" in out and "1000" in out

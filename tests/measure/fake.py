@@ -27,7 +27,7 @@ class Fake:
     def __init__(self, seconds: Iterable[float | BaseException], sensors=None):
         self.seconds: Iterator[float | BaseException] = iter(seconds)
         self.sensors = sensors or NoSensors()
-        self.clock = 0.0
+        self.clock = self.each_wait = 0.0
         self.runs = self.graphs = self.released = 0
         self.cold = []
 
@@ -50,5 +50,32 @@ class Fake:
         self.graphs += 1
         return run
 
+    def wait(self):
+        self.clock += self.each_wait
+
+    def idle(self, seconds):
+        self.clock += seconds
+
+    def meter(self):
+        return Watts(self)
+
     def release(self):
         self.released += 1
+
+
+class Watts:
+    """10 W of idling, and 2 J for every run on top."""
+
+    title = "known joules"
+
+    def __init__(self, device):
+        self.device = device
+        self.done = 0
+
+    def joules(self):
+        return 10 * self.device.clock + 2 * self.done
+
+    def run(self):
+        """Half a second of work."""
+        self.device.clock += 0.5
+        self.done += 1

@@ -1,0 +1,231 @@
+"""What a network takes in joules: windows of many runs between two readings of a counter.
+
+::
+
+    idle        | runs ......... | runs ......... | runs ......... |
+    |<- 5 s ->| |<--- >= 5 s --->|<--- >= 5 s --->|<--- >= 5 s --->|
+    P_idle        E / samples      E / samples      E / samples
+
+Net energy is what is left of a window without idle power for as long as it lasted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from archscope.errors import InvalidInput
+from archscope.measure.devices import Device, device_at_hand
+from archscope.measure.environment import conditions, versions
+from archscope.measure.latency import disturbance, is_out_of_memory
+from archscope.measure.meters import Meter
+from archscope.measure.settings import running
+from archscope.measure.workload import Setting, workload
+from archscope.sources import check_positive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_WINDOW = 5.0  # s
+_CHUNK = 0.2  # s of runs between two looks at the clock
+_WARMUP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What went through the counter in some time."""
+
+    joules: float
+    seconds: float
+    runs: int
+
+    @property
+    def power(self) -> float:
+        """Mean, in W."""
+        return self.joules / self.seconds
+
+
+def energy(
+    model: str,
+    *,
+    device: str | Device = "cuda",
+    batch: int | Sequence[int] = 1,
+    dtype: str = "fp32",
+    mode: str = "inference",
+    window: float = LEAST_WINDOW,
+    repeats: int = 3,
+    progress: Callable[[str], None] | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Measure the energy of a network per sample, batch size by batch size.
+
+    Args:
+        model: a reference.
+        device: "cuda", "cuda:N", or "cpu" where its counter can be read.
+        batch: one batch size, or several.
+        dtype: of weights and inputs.
+        mode: "inference", or "training": one forward and backward pass.
+        window: seconds of each window, 5 or more.
+        repeats: windows of each batch size, 3 or more.
+        progress: told what is measured.
+        options: options of the reference.
+
+    Returns:
+        A row per batch size: ``energy_mj``, the median window's energy per sample, with
+        ``energy_mj_low`` and ``_high``, the least and the greatest; ``net_energy_mj`` without
+        idle power; ``power_w``, ``idle_power_w``; and the conditions.
+
+    Raises:
+        InvalidInput: windows too short for the counter, or too few.
+        ArchscopeError: nothing here counts energy.
+    """
+    from archscope.analyzers.frames import frame
+
+    return frame(
+        energy_rows(
+            model,
+            device=device,
+            batch=batch,
+            dtype=dtype,
+            mode=mode,
+            window=window,
+            repeats=repeats,
+            progress=progress,
+            **options,
+        )
+    )
+
+
+def energy_rows(
+    model: str,
+    *,
+    device: str | Device,
+    batch: int | Sequence[int],
+    dtype: str,
+    mode: str,
+    window: float,
+    repeats: int,
+    progress: Callable[[str], None] | None,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """The rows of ``energy``."""
+    if window < LEAST_WINDOW:
+        raise InvalidInput(
+            f"a window of {window:g} s is too short: the counter moves in steps of up to 0.1 s, "
+            f"which is 2 % of {LEAST_WINDOW:g} s; give {LEAST_WINDOW:g} s or more"
+        )
+    if repeats < 3:
+        raise InvalidInput(f"{repeats} windows show no spread; give 3 or more")
+    at_hand = device_at_hand(device) if isinstance(device, str) else device
+    setting = Setting(dtype, mode)
+    setting.check(at_hand)
+    meter = at_hand.meter()
+    meter.joules()  # or the reason why there is none, before anything is built
+    batches = [batch] if isinstance(batch, int) else list(batch)
+    rows = []
+    with running(tf32=dtype == "tf32", threads=None):
+        for size in batches:
+            check_positive("batch", size)
+            if progress is not None:
+                progress(f"{model} batch {size}: {(repeats + 1) * window:.0f} s")
+            rows.append(_row(model, size, at_hand, meter, setting, window, repeats, options))
+    return rows
+
+
+def _row(
+    model: str,
+    batch: int,
+    device: Device,
+    meter: Meter,
+    setting: Setting,
+    window: float,
+    repeats: int,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """The measurement of one batch size; out of memory is a result like any other."""
+    idle = idle_window(device, meter, window)
+    before = conditions(device)
+    status, windows = "ok", []
+    try:
+        run = workload(model, None, batch, device, setting, options)
+        windows = busy_windows(run, device, meter, window, repeats)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        status = "out of memory"
+    device.release()
+    after = conditions(device)
+    return {
+        "model": model,
+        "device": device.name,
+        "device_title": device.title,
+        "meter": meter.title,
+        "batch": batch,
+        "dtype": setting.dtype,
+        "mode": setting.mode,
+        "status": status,
+        **columns(windows, idle, batch),
+        "disturbed": disturbance(before, after),
+        **versions(),
+        **{f"{name}_before": value for name, value in before.items()},
+        **{f"{name}_after": value for name, value in after.items()},
+    }
+
+
+def idle_window(device: Device, meter: Meter, seconds: float) -> Window:
+    """What the device takes while it does nothing."""
+    device.wait()
+    start, joules = device.now(), meter.joules()
+    device.idle(seconds)
+    return Window(meter.joules() - joules, device.now() - start, 0)
+
+
+def busy_windows(
+    run: Callable[[], Any], device: Device, meter: Meter, seconds: float, repeats: int
+) -> list[Window]:
+    """Windows of runs one after the other, each of at least so many seconds."""
+    chunk = _runs_in(_CHUNK, run, device)
+    return [_busy(run, chunk, device, meter, seconds) for _ in range(repeats)]
+
+
+def columns(windows: Sequence[Window], idle: Window, batch: int) -> dict[str, Any]:
+    """A row's numbers; None where nothing was measured."""
+    per_sample = [1e3 * one.joules / one.runs / batch for one in windows]
+    net = [1e3 * (one.joules - idle.power * one.seconds) / one.runs / batch for one in windows]
+    return {
+        "energy_mj": median(per_sample) if windows else None,
+        "energy_mj_low": min(per_sample, default=None),
+        "energy_mj_high": max(per_sample, default=None),
+        "net_energy_mj": median(net) if windows else None,
+        "power_w": median(one.power for one in windows) if windows else None,
+        "idle_power_w": idle.power,
+        "windows": len(windows),
+        "window_s": min((one.seconds for one in windows), default=None),
+        "runs": sum(one.runs for one in windows),
+    }
+
+
+def _runs_in(seconds: float, run: Callable[[], Any], device: Device) -> int:
+    """How many runs fill that time, once the device is warm."""
+    for _ in range(_WARMUP):
+        run()
+    device.wait()
+    start = device.now()
+    run()
+    device.wait()
+    return max(int(seconds / max(device.now() - start, 1e-6)), 1)
+
+
+def _busy(
+    run: Callable[[], Any], chunk: int, device: Device, meter: Meter, seconds: float
+) -> Window:
+    runs = 0
+    start, joules = device.now(), meter.joules()
+    while device.now() - start < seconds:
+        for _ in range(chunk):
+            run()
+        device.wait()  # so that the queue does not run ahead of the clock
+        runs += chunk
+    return Window(meter.joules() - joules, device.now() - start, runs)

@@ -1,0 +1,96 @@
+"""Counters of energy: NVIDIA's driver's, the processor's (RAPL), or none, which says why."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from archscope.errors import ArchscopeError
+
+POWERCAP = Path("/sys/class/powercap")
+
+
+class Meter(Protocol):
+    """A counter that only grows."""
+
+    title: str
+
+    def joules(self) -> float:
+        """Its count now.
+
+        Raises:
+            ArchscopeError: there is nothing to read.
+        """
+
+
+class NoMeter:
+    """Where no counter can be read."""
+
+    title = "none"
+
+    def __init__(self, reason: str):
+        self._reason = reason
+
+    def joules(self) -> float:
+        raise ArchscopeError(f"energy cannot be measured here: {self._reason}")
+
+
+class NvmlMeter:
+    """The driver's count of a whole board since it was loaded (Volta and later)."""
+
+    title = "the driver's energy counter of the board (NVML)"
+
+    def __init__(self, uuid: str, library: Any = None):
+        self._nvml = library if library is not None else importlib.import_module("pynvml")
+        self._nvml.nvmlInit()
+        self._handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        self.joules()
+
+    def joules(self) -> float:
+        return self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) / 1e3
+
+
+class Rapl:
+    """The sum over all processor packages; each counter begins again at its range."""
+
+    title = "the processor packages' counters (RAPL)"
+
+    def __init__(self, packages: Sequence[Path]):
+        self._packages = [path / "energy_uj" for path in packages]
+        self._ranges = [_number(path / "max_energy_range_uj") for path in packages]
+        self._last = list(map(_number, self._packages))
+        self._sum = 0
+
+    def joules(self) -> float:
+        now = list(map(_number, self._packages))
+        for after, before, around in zip(now, self._last, self._ranges, strict=True):
+            self._sum += after - before if after >= before else after - before + around
+        self._last = now
+        return self._sum / 1e6
+
+
+def meter_of_gpu(uuid: str) -> Meter:
+    """NVML's counter of a GPU, where it has one."""
+    try:
+        return NvmlMeter(uuid)
+    except ImportError:
+        return NoMeter("the package nvidia-ml-py is not installed")
+    except Exception as error:  # NVML's own errors are only known where it is installed
+        return NoMeter(f"the GPU's energy counter does not answer ({error})")
+
+
+def meter_of_cpu(powercap: Path = POWERCAP) -> Meter:
+    """RAPL's counters, where they can be read."""
+    packages = sorted(powercap.glob("intel-rapl:?"))
+    if not packages:
+        return NoMeter(f"the processor has no energy counter (RAPL) in {powercap}")
+    try:
+        return Rapl(packages)
+    except OSError:
+        return NoMeter(f"the energy counters in {powercap} are for root only")
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text())

@@ -1,0 +1,89 @@
+"""Energy from counters of known joules."""
+
+import pytest
+from fake import Fake, Watts
+
+import archscope
+from archscope.errors import ArchscopeError, InvalidInput
+from archscope.measure.energy import Window, busy_windows, columns, energy, idle_window
+from archscope.measure.meters import NoMeter, NvmlMeter, meter_of_cpu
+
+
+def test_known_joules_are_reported_gross_and_net_of_idle():
+    device = Fake(())
+    meter = Watts(device)
+    idle = idle_window(device, meter, 5)
+    windows = busy_windows(meter.run, device, meter, 5, 3)
+    row = columns(windows, idle, batch=4)
+    assert idle.power == pytest.approx(10)
+    assert [one.runs for one in windows] == [10, 10, 10]
+    assert row["power_w"] == pytest.approx(14)  # 10 W, and 2 J every half second
+    assert row["energy_mj"] == pytest.approx(1e3 * 7 / 4)  # 7 J a run of 4 samples
+    assert row["net_energy_mj"] == pytest.approx(1e3 * 2 / 4)
+    assert row["energy_mj_low"] == row["energy_mj_high"] == row["energy_mj"]
+
+
+def test_a_network_has_a_row_per_batch_size():
+    device = Fake(())
+    device.each_wait = 0.25
+    found = energy("rnn", device=device, batch=[1, 2], seq_len=3)
+    assert list(found.batch) == [1, 2] and set(found.status) == {"ok"}
+    assert found.power_w.tolist() == pytest.approx([10, 10])  # it counts no runs of the network
+    assert found.net_energy_mj.tolist() == pytest.approx([0, 0])
+    assert (found.window_s >= 5).all() and set(found.windows) == {3}
+
+
+def test_a_window_is_never_shorter_than_asked():
+    device = Fake(())
+    meter = Watts(device)
+    assert all(one.seconds >= 5.2 for one in busy_windows(meter.run, device, meter, 5.2, 3))
+
+
+def test_the_spread_is_that_of_the_windows():
+    windows = [Window(10, 5, 10), Window(30, 5, 10), Window(20, 5, 10)]
+    row = columns(windows, Window(0, 5, 0), batch=1)
+    assert (row["energy_mj_low"], row["energy_mj"], row["energy_mj_high"]) == (1e3, 2e3, 3e3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [({"window": 1}, "too short"), ({"repeats": 2}, "3 or more")]
+)
+def test_what_cannot_be_trusted_is_refused(arguments, says):
+    with pytest.raises(InvalidInput, match=says):
+        energy("rnn", device=Fake(()), **arguments)
+
+
+def test_without_a_counter_there_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr("archscope.measure.devices.meter_of_cpu", lambda: NoMeter("no counter"))
+    with pytest.raises(ArchscopeError, match="cannot be measured here: no counter"):
+        archscope.energy("rnn", device="cpu")
+
+
+def test_rapl_goes_on_where_its_counter_begins_again(tmp_path):
+    for name, start in (("intel-rapl:0", 900), ("intel-rapl:1", 0)):
+        package = tmp_path / name
+        package.mkdir()
+        (package / "max_energy_range_uj").write_text("1000\n")
+        (package / "energy_uj").write_text(f"{start}\n")
+    meter = meter_of_cpu(tmp_path)
+    (tmp_path / "intel-rapl:0" / "energy_uj").write_text("100\n")
+    (tmp_path / "intel-rapl:1" / "energy_uj").write_text("50\n")
+    assert meter.joules() == pytest.approx(250e-6)
+
+
+def test_a_processor_without_counters_says_so(tmp_path):
+    with pytest.raises(ArchscopeError, match="RAPL"):
+        meter_of_cpu(tmp_path).joules()
+
+
+def test_nvml_counts_millijoules():
+    class Library:
+        def nvmlInit(self): ...
+
+        def nvmlDeviceGetHandleByUUID(self, uuid):
+            return uuid
+
+        def nvmlDeviceGetTotalEnergyConsumption(self, handle):
+            return 12_500
+
+    assert NvmlMeter("GPU-0", Library()).joules() == 12.5
