@@ -57,6 +57,7 @@ class Batches(click.ParamType):
     default=20.0,
     help="At most, for each batch size; 20 if absent.",
 )
+@click.option("--layers", is_flag=True, help="Show where the time goes; on the CPU.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the architecture.")
 @click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
 @output_options
@@ -68,6 +69,7 @@ def latency(
     inputs: tuple[str, ...],
     settings: tuple[str, ...],
     seq_len: int | None,
+    layers: bool,
     format: str | None,
     width: int | None,
     file: str | None,
@@ -82,11 +84,38 @@ def latency(
     given = read_inputs(model, inputs)
     options = settings_of(model, settings, seq_len)
 
+    from archscope.report.latency import latency_table, layers_table
+
+    if layers:
+        found = _layers(model, given, batches, how, options)
+        tables, rows = [layers_table(found)], found["layers"]
+        show_tables(tables, data=found, rows=rows, format=format, width=width, file=file)
+        return
+
     from archscope.measure.latency import latency_rows
-    from archscope.report.latency import latency_table
 
     rows = latency_rows(model, given, batch=batches, progress=remark, **how, **options)
     tables = [latency_table(rows)]
     show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
     if rows[-1]["status"] == "partial":
         ctx.exit(INTERRUPTED)
+
+
+def _layers(
+    model: str, inputs: Any, batches: list[int], how: dict[str, Any], options: dict[str, Any]
+) -> dict[str, Any]:
+    from archscope.measure.layers import layers_data
+    from archscope.measure.workload import Setting
+
+    if len(batches) != 1 or how["device"] != "cpu":
+        raise InvalidInput("--layers clocks one batch size on the CPU: --device cpu --batch 8")
+    rest = ("device", "precision", "max_seconds")
+    setting = Setting(**{name: value for name, value in how.items() if name not in rest})
+    return layers_data(
+        model,
+        inputs,
+        batch=batches[0],
+        setting=setting,
+        max_seconds=how["max_seconds"],
+        options=options,
+    )

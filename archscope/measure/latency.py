@@ -160,7 +160,7 @@ def _row(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """The measurement of one batch size; out of memory is a result like any other."""
-    trace = _trace(model, inputs, batch, device, setting, options)
+    trace = trace_of(model, inputs, batch, device, setting, options)
     before = conditions(device)
     told = None if progress is None else _told(progress, trace, device)
     samples, status = Samples(), "ok"
@@ -217,7 +217,7 @@ def _sampled(
     return collect(partial(device.sample, run, cold=setting.cold), device.now, rules, told)
 
 
-def _trace(
+def trace_of(
     model: Any, inputs: Any, batch: int, device: Device, setting: Setting, options: dict[str, Any]
 ) -> Trace:
     """The same run on shapes alone: what it computes, and whether the model takes its inputs."""

@@ -67,6 +67,22 @@ def workload(
     Raises:
         ArchscopeError: an unknown reference or option, or inputs that cannot be read.
     """
+    return network_and_run(model, inputs, batch, device, setting, options)[1]
+
+
+def network_and_run(
+    model: str | nn.Module,
+    inputs: Any,
+    batch: int,
+    device: Device,
+    setting: Setting,
+    options: Mapping[str, Any],
+) -> tuple[nn.Module, Callable[[], Any]]:
+    """The same, and the network that it runs.
+
+    Raises:
+        ArchscopeError: an unknown reference or option, or inputs that cannot be read.
+    """
     built, args, kwargs = _built(model, inputs, batch, setting, options)
     dtype = _DTYPES[setting.dtype]
     layout = torch.channels_last if setting.channels_last else None
@@ -77,9 +93,9 @@ def workload(
     named = place_all(given.cast(given.on_cpu(kwargs), dtype), device, layout)
     called = torch.compile(network) if setting.compile else network
     if setting.mode == "training":
-        return _training_step(network, called, placed, named)
+        return network, _training_step(network, called, placed, named)
     run = _inference(called, placed, named)
-    return device.captured(run) if setting.graph else run
+    return network, device.captured(run) if setting.graph else run
 
 
 def _built(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archscope.report.drawing import table
-from archscope.report.numbers import count
+from archscope.report.numbers import count, percent
 from archscope.report.table import Table
 
 
@@ -43,6 +43,36 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "us/step": "" if step is None else f"{1e3 * step:.1f}",
         "remarks": _remarks(row),
     }
+
+
+def layers_table(found: Mapping[str, Any]) -> Table:
+    """Own times of all modules; with the gap they are the whole."""
+    rows = [
+        [
+            row["path"],
+            _number(row["own_ms"], 3),
+            _number(row["total_ms"], 3),
+            percent(row["share"]) if row["share"] > 0 else "",
+            str(row["calls"]),
+            count(round(1e9 * row["achieved_gflops"])) if row["flops"] else "",
+        ]
+        for row in found["layers"]
+    ]
+    sample = "x".join(map(str, found["input_shape"]))
+    whole = _number(found["whole_ms"])
+    return table(
+        f"{found['model']} on {found['device_title']}",
+        ["module", "own ms", "total ms", "%", "calls", "FLOP/s"],
+        rows,
+        footer=["whole", whole, whole, "100.0", "", ""],
+        caption=[
+            f"{found['dtype']}, inference; first input {sample}, random data. Own time is without "
+            "the modules inside; own times and the gap (before and after the model) are the whole. "
+            f"This is the median pass; clocking it changed it by {100 * found['slowdown']:+.1f} % "
+            f"against {_number(found['undisturbed_ms'])} ms.",
+            f"torch {found['torch']}, {found['threads']} CPU thread{'s' * (found['threads'] > 1)}.",
+        ],
+    )
 
 
 def _remarks(row: Mapping[str, Any]) -> str:

@@ -109,3 +109,17 @@ def test_energy_shows_its_windows(capsys, monkeypatch):
     monkeypatch.setattr(measured, "energy_rows", lambda *args, **how: [row])
     status, out, _ = run(capsys, "energy", "rnn")
     assert status == 0 and "3500" in out and "1000" in out
+
+
+def test_layers_add_up_to_the_whole(capsys):
+    arguments = ["resnet20-cifar", "--layers", "--threads", "1", "--max-seconds", "0.2"]
+    status, out, _ = run(capsys, "latency", *arguments, "--format", "json")
+    found = json.loads(out)
+    assert status == 0
+    assert sum(row["own_ms"] for row in found["layers"]) == pytest.approx(found["whole_ms"])
+    assert found["layers"][-1]["path"] == "(gap)"
+
+
+def test_layers_of_several_batch_sizes_are_refused(capsys):
+    status, _, err = run(capsys, "latency", "rnn", "--layers", "--batch", "1,2")
+    assert status == 2 and "one batch size" in err
