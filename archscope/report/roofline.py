@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from archscope.analyzers.roofline import roofline_rows, roofline_totals
-from archscope.devices import DTYPES, Device
+from archscope.devices import Device
+from archscope.report.devices import device_row
 from archscope.report.drawing import table
 from archscope.report.numbers import count, memory, percent, shape
 from archscope.report.table import Table
@@ -88,51 +88,6 @@ class RooflineReport:
         spent = self.totals["bound_ms"]
         whole = sum(spent.values()) or 1.0
         return ", ".join(f"{100 * ms / whole:.0f} % {bound}" for bound, ms in spent.items()) + "."
-
-
-def devices_table(cards: Sequence[Device]) -> Table:
-    """Published ceilings, a row per device."""
-    rates = [dtype for dtype in DTYPES if dtype != "fp64"]
-    rows = [
-        [
-            card.name,
-            card.title,
-            *(f"{card.peaks[dtype] / 1e12:g}" if dtype in card.peaks else "" for dtype in rates),
-            f"{card.bandwidth / 1e9:g}",
-        ]
-        for card in cards
-    ]
-    return table(
-        "devices",
-        ["name", "device", *rates, "GB/s"],
-        rows,
-        left=("device",),
-        caption=[
-            "TFLOP/s of matrix products, dense, as published; tf32, bf16 and fp16 are the tensor "
-            "cores' where there are any. A dtype without a rate runs at that of fp32. "
-            "Sources: --format csv."
-        ],
-    )
-
-
-def device_row(card: Device) -> dict[str, Any]:
-    """A device as plain values."""
-    return {
-        "name": card.name,
-        "title": card.title,
-        "kind": card.kind,
-        "year": card.year,
-        **{f"{dtype}_tflops": _tera(card.peaks.get(dtype)) for dtype in DTYPES},
-        "bandwidth_gb_s": card.bandwidth / 1e9,
-        "memory_bytes": card.memory_bytes,
-        "power_w": card.power_w,
-        "launch_us": round(1e6 * card.launch, 3),
-        "source": card.source,
-    }
-
-
-def _tera(rate: float | None) -> float | None:
-    return None if rate is None else round(rate / 1e12, 6)
 
 
 def _ceilings(device: Device) -> str:

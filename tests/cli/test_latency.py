@@ -73,7 +73,7 @@ def test_env_shows_versions(capsys):
 def test_device_list_has_every_card_with_its_source(capsys):
     status, out, _ = run(capsys, "device", "list", "--format", "json")
     assert status == 0
-    assert all(card["source"] for card in json.loads(out))
+    assert all(card["source"] for card in json.loads(out)["published"])
 
 
 def test_roofline_adds_up(capsys):
@@ -123,3 +123,13 @@ def test_layers_add_up_to_the_whole(capsys):
 def test_layers_of_several_batch_sizes_are_refused(capsys):
     status, _, err = run(capsys, "latency", "rnn", "--layers", "--batch", "1,2")
     assert status == 2 and "one batch size" in err
+
+
+def test_a_calibration_is_shown_beside_the_cards(capsys, monkeypatch, tmp_path):
+    calibration = importlib.import_module("archscope.measure.calibration")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(calibration, "CPU_SIZES", calibration.Sizes(32, 4096))
+    arguments = ["calibrate", "--threads", "1", "--max-seconds", "0.02"]
+    status, out, _ = run(capsys, "device", *arguments)
+    assert status == 0 and "calibrated here" in out
+    assert "calibrated here" in run(capsys, "device", "list")[1]

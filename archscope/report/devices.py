@@ -1,0 +1,79 @@
+"""What devices can do, published and measured, as tables and as data. It needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archscope.devices import DTYPES, Device
+from archscope.report.drawing import table
+from archscope.report.table import Table
+
+
+def devices_table(cards: Sequence[Device]) -> Table:
+    """Published ceilings, a row per device."""
+    rates = [dtype for dtype in DTYPES if dtype != "fp64"]
+    rows = [
+        [
+            card.name,
+            card.title,
+            *(f"{card.peaks[dtype] / 1e12:g}" if dtype in card.peaks else "" for dtype in rates),
+            f"{card.bandwidth / 1e9:g}",
+        ]
+        for card in cards
+    ]
+    return table(
+        "devices",
+        ["name", "device", *rates, "GB/s"],
+        rows,
+        left=("device",),
+        caption=[
+            "TFLOP/s of matrix products, dense, as published; tf32, bf16 and fp16 are the tensor "
+            "cores' where there are any. A dtype without a rate runs at that of fp32. "
+            "Sources: --format csv."
+        ],
+    )
+
+
+def device_row(card: Device) -> dict[str, Any]:
+    """A device as plain values."""
+    return {
+        "name": card.name,
+        "title": card.title,
+        "kind": card.kind,
+        "year": card.year,
+        **{f"{dtype}_tflops": _tera(card.peaks.get(dtype)) for dtype in DTYPES},
+        "bandwidth_gb_s": card.bandwidth / 1e9,
+        "memory_bytes": card.memory_bytes,
+        "power_w": card.power_w,
+        "launch_us": round(1e6 * card.launch, 3),
+        "source": card.source,
+    }
+
+
+def _tera(rate: float | None) -> float | None:
+    return None if rate is None else round(rate / 1e12, 6)
+
+
+def calibration_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row per device and number of threads."""
+    cells = [
+        [
+            row["title"],
+            "" if row["threads"] is None else str(row["threads"]),
+            *(_rate(row["tflops"].get(dtype)) for dtype in DTYPES),
+            f"{row['bandwidth_gb_s']:.4g}",
+            row["date"][:10],
+        ]
+        for row in rows
+    ]
+    return table(
+        "calibrated here",
+        ["device", "threads", *DTYPES, "GB/s", "date"],
+        cells,
+        caption=["TFLOP/s of products of random matrices, GB/s of a copy; medians, measured."],
+    )
+
+
+def _rate(tflops: float | None) -> str:
+    return "" if tflops is None else f"{tflops:.3g}"

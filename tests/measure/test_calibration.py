@@ -1,0 +1,54 @@
+"""Ceilings from known times, and where they are kept."""
+
+from itertools import repeat
+
+import pytest
+from fake import Fake
+
+from archscope.calibrated import cache_file, calibrated, remember
+from archscope.errors import ArchscopeError
+from archscope.measure.calibration import Sizes, calibrate
+
+SMALL = Sizes(matrix=64, copy=4096)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_rates_are_work_over_the_device_s_time():
+    (row,) = calibrate(Fake(repeat(0.002)), sizes=SMALL, dtypes=["fp32", "bf16"])
+    assert row["tflops"]["fp32"] == pytest.approx(2 * 64**3 / 1e-3 / 1e12)
+    assert row["bandwidth_gb_s"] == pytest.approx(2 * 4096 / 1e-3 / 1e9)
+    assert row["torch"] and row["date"]
+
+
+def test_a_dtype_that_does_not_run_has_no_rate():
+    device = Fake([RuntimeError("not implemented"), *repeat(0.002, 200)])
+    (row,) = calibrate(device, sizes=SMALL, dtypes=["fp16", "fp32"])
+    assert row["tflops"]["fp16"] is None and row["tflops"]["fp32"] > 0
+
+
+def test_an_interrupt_leaves_no_half_calibration():
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(Fake([KeyboardInterrupt()]), sizes=SMALL, dtypes=["fp32"])
+
+
+def test_the_newest_of_each_device_is_kept():
+    assert calibrated() == []
+    remember([{"title": "a", "threads": 1, "v": 1}, {"title": "a", "threads": 2, "v": 1}])
+    remember([{"title": "a", "threads": 2, "v": 2}])
+    assert [row["v"] for row in calibrated()] == [1, 2]
+
+
+def test_a_broken_cache_is_none():
+    cache_file().parent.mkdir()
+    cache_file().write_text("{")
+    assert calibrated() == []
+
+
+def test_an_unwritable_cache_is_told(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    with pytest.raises(ArchscopeError, match="cannot write"):
+        remember([{"title": "a", "threads": 1}])
