@@ -19,7 +19,13 @@ from torch import Tensor
 from archscope.trace import torch_private
 from archscope.trace.costs import FREE, Cost
 from archscope.trace.costs.attention import attention_backward_cost, attention_cost
-from archscope.trace.costs.recurrent import GATES, cell_cost, layer_backward_cost, layer_cost
+from archscope.trace.costs.recurrent import (
+    GATES,
+    Wanted,
+    cell_cost,
+    layer_backward_cost,
+    layer_cost,
+)
 from archscope.trace.execution import Execution
 from archscope.trace.operators import operator
 from archscope.trace.recorder import Recorder
@@ -37,7 +43,7 @@ class _Closed:
 
     name: str
     cost: Cost
-    backward_cost: Cost
+    backward_cost: Callable[[Sequence[bool]], Cost]  # by which tensors want a gradient
     outputs: Callable[[], tuple[Tensor, ...]]
     reserve: Callable[[], tuple[Tensor, ...]]  # what the kernel keeps for its backward
     compute: Callable[..., Any]  # the operator itself, for a run on data
@@ -90,7 +96,7 @@ class _ClosedForm(torch.autograd.Function):
             f"{ctx.closed.name}_backward",
             [*(grad for grad in grads if grad is not None), *saved],
             [gradient for gradient in gradients if gradient is not None],
-            ctx.closed.backward_cost,
+            ctx.closed.backward_cost(wanted),
         )
         ctx.closed = None  # its functions hold the operands
         return None, None, *gradients
@@ -150,8 +156,7 @@ def _attention(
     enable_gqa: bool = False,
 ) -> Tensor:
     """softmax(Q K^T scale) V as one operator. Shapes (..., L, E), (..., S, E), (..., S, V)."""
-    _check_attention(query, key, value)
-    lead = torch.broadcast_shapes(query.shape[:-2], *(() if enable_gqa else (key.shape[:-2],)))
+    lead = _attention_heads(query, key, value, attn_mask, enable_gqa)
     heads = elements(tuple(lead))
     masked = is_causal or attn_mask is not None
     shape = (*lead, query.shape[-2], value.shape[-1])
@@ -168,10 +173,13 @@ def _attention(
     def reserve() -> tuple[Tensor, ...]:  # the logarithm of every row's sum, in float32
         return (torch.empty((*lead, query.shape[-2]), dtype=torch.float32, device=META),)
 
+    def backward_cost(wanted: Sequence[bool]) -> Cost:
+        return attention_backward_cost(query, key, value, heads, (wanted[0], wanted[1], wanted[2]))
+
     closed = _Closed(
         name="scaled_dot_product_attention",
         cost=attention_cost(query, key, value, heads, masked),
-        backward_cost=attention_backward_cost(query, key, value, heads, masked),
+        backward_cost=backward_cost,
         outputs=outputs,
         reserve=reserve,
         compute=compute,
@@ -179,12 +187,25 @@ def _attention(
     return _run(closed, tensors)
 
 
-def _check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
+def _attention_heads(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, grouped: bool
+) -> tuple[int, ...]:
+    """Batch and heads of the result. What torch's kernels refuse is refused here too."""
     shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
     if min(query.dim(), key.dim(), value.dim()) < 2:
         raise RuntimeError(f"attention needs at least two dimensions, got {shapes}")
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise RuntimeError(f"attention cannot multiply {shapes}")
+    keys = [tuple(key.shape[:-2]), tuple(value.shape[:-2])]
+    if grouped:
+        if query.shape[-3] % key.shape[-3] or query.shape[-3] % value.shape[-3]:
+            raise RuntimeError(f"grouped queries need a multiple of the key's heads, got {shapes}")
+        keys = [(*heads[:-1], query.shape[-3]) for heads in keys]
+    lead = torch.broadcast_shapes(query.shape[:-2], *keys)
+    scores = (*lead, query.shape[-2], key.shape[-2])
+    if mask is not None and torch.broadcast_shapes(mask.shape, scores) != scores:
+        raise RuntimeError(f"a mask of {tuple(mask.shape)} does not fit scores of {scores}")
+    return tuple(lead)
 
 
 def _like_kernels(query: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -276,6 +297,8 @@ def _recurrence(
     steps: int,
     products: int,
 ) -> Recurrence:
+    if steps < 1:
+        raise RuntimeError("a recurrent layer needs a sequence of one step or more")
     return Recurrence(
         cell=cell,
         steps=steps,
@@ -309,10 +332,15 @@ def _layer(
     def reserve() -> tuple[Tensor, ...]:
         return (torch.empty(_kept_by_layer(recurrence, state_size), dtype=x.dtype, device=META),)
 
+    def backward_cost(wanted: Sequence[bool]) -> Cost:
+        gradients = Wanted.among(wanted, len(states), recurrence.layers)
+        first_steps = states[0].numel() // (state_size * recurrence.layers * recurrence.directions)
+        return layer_backward_cost(recurrence, cost, gradients, first_steps, state=projected)
+
     closed = _Closed(
         name=cell,
         cost=cost,
-        backward_cost=layer_backward_cost(recurrence, cost),
+        backward_cost=backward_cost,
         outputs=outputs,
         reserve=reserve,
         compute=compute,
@@ -355,6 +383,8 @@ def _recurrent_cell(cell: str) -> Callable[..., Any]:
         weights = [w for w in (w_ih, w_hh, b_ih, b_hh) if w is not None]
         if x.shape[-1] != w_ih.shape[1]:
             raise RuntimeError(f"a cell for inputs of {w_ih.shape[1]} got {x.shape[-1]}")
+        if any(state.shape[-1] != w_hh.shape[1] for state in states):
+            raise RuntimeError(f"a cell of {w_hh.shape[1]} units got another state's size")
         batch = elements(tuple(x.shape[:-1]))
         recurrence = _recurrence(cell, x, states, 1, False, 1, batch)
         one = cell_cost(
@@ -376,10 +406,14 @@ def _recurrent_cell(cell: str) -> Callable[..., Any]:
             count = batch * recurrence.hidden_size * GATES[cell]
             return (torch.empty(count, dtype=x.dtype, device=META),)
 
+        def backward_cost(wanted: Sequence[bool]) -> Cost:
+            gradients = Wanted.among(wanted, len(states), 1)
+            return layer_backward_cost(recurrence, cost, gradients, batch)
+
         closed = _Closed(
             name=f"{cell}_cell",
             cost=cost,
-            backward_cost=layer_backward_cost(recurrence, cost),
+            backward_cost=backward_cost,
             outputs=outputs,
             reserve=reserve,
             compute=compute,
@@ -490,12 +524,13 @@ def closed_forms(recorder: Recorder, execution: Execution) -> Iterator[None]:
 
 def higher_order_kernel(func: Any) -> Callable[..., Any]:
     """How to run a higher-order operator such as flex_attention under the recorder."""
-    if func.name() == "flex_attention":
-        return _flex_attention
-    return _opened
+    kernels = {"flex_attention": _flex_attention, "cond": _cond}
+    return kernels.get(func.name(), _not_opened)
 
 
 def _flex_attention(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+    if recorder.on_data:
+        return _not_opened(recorder, func, args, kwargs)
     query, key, value = args[:3]
     heads = elements(tuple(query.shape[:-2]))
     with recorder.silence():
@@ -508,6 +543,12 @@ def _flex_attention(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs
     return made
 
 
-def _opened(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+def _cond(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+    """The branch that the predicate chooses; on shapes it has to be known."""
+    predicate, if_true, if_false, operands = args
     with recorder:
-        return func(*args, **kwargs)
+        return (if_true if bool(predicate) else if_false)(*operands)
+
+
+def _not_opened(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+    raise NotImplementedError(f"the higher-order operator {func.name()} cannot be recorded")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from archscope.errors import InvalidInput
 
 # Integer inputs up to this size keep their values: models compute positions and masks from them.
 LARGEST_KEPT = 1 << 22
+# Elements of an input; torch counts bytes in 64 bits.
+LARGEST_INPUT = 1 << 48
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,12 @@ class TensorSpec:
 
     shape: tuple[int, ...]
     dtype: torch.dtype | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ``InvalidInput`` for more elements than torch can count."""
+        if prod(self.shape) > LARGEST_INPUT:
+            shape = "x".join(map(str, self.shape))
+            raise InvalidInput(f"an input of {shape} has more elements than torch can address")
 
     def of(self, dtype: torch.dtype) -> TensorSpec:
         """The same with that dtype, if it has none."""
@@ -129,27 +138,17 @@ def on_cpu(value: Any) -> Any:
     return _mapped(value, on_cpu)
 
 
-def tensors_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[tuple[str, Tensor]]:
-    """Every tensor among the inputs with a name: "0", "0.1", "input_ids"."""
-    found: list[tuple[str, Tensor]] = []
-    for position, value in enumerate(args):
-        _collect(str(position), value, found)
-    for name, value in kwargs.items():
-        _collect(name, value, found)
-    return found
-
-
-def _collect(name: str, value: Any, found: list[tuple[str, Tensor]]) -> None:
-    if isinstance(value, Tensor):
-        found.append((name, value))
-    elif isinstance(value, PackedSequence):
-        found.append((name, value.data))
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            _collect(f"{name}.{position}", item, found)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _collect(f"{name}.{key}", item, found)
+def shapes_of(value: Any) -> list[tuple[int, ...]]:
+    """The shapes of all tensors that are given or wanted."""
+    if isinstance(value, Tensor | TensorSpec):
+        return [tuple(value.shape)]
+    if isinstance(value, PackedSequence):
+        return [tuple(value.data.shape)]
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple):
+        return [shape for item in value for shape in shapes_of(item)]
+    return []
 
 
 def _keeps_values(dtype: torch.dtype | None, shape: Any) -> bool:

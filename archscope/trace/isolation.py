@@ -1,15 +1,16 @@
 """Run a module without leaving a mark on it.
 
 For the length of a run its parameters and buffers are replaced by stand-ins: tensors of the same
-shape on the meta device, or, for a run on data, tensors that share the weights and copy the
-buffers. Afterwards every module gets back what it held: parameters, buffers, attributes, hooks,
-train or eval; and the process its random state.
+shape on the meta device, or copies for a run on data. Afterwards every module gets back what it
+held: parameters, buffers, attributes, hooks, train or eval; and the process its random state.
 """
 
 from __future__ import annotations
 
+import copy
 import random
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class _StandInMaker:
         is_parameter = isinstance(tensor, nn.Parameter)
         if not _is_plain(tensor):
             return tensor  # a subclass with behaviour of its own, such as a quantised weight
-        data = self._with_data(tensor, is_parameter) if self.on_data else self._shape_of(tensor)
+        data = self._with_data(tensor) if self.on_data else self._shape_of(tensor)
         if is_parameter:
             return nn.Parameter(data, requires_grad=tensor.requires_grad)
         return data
@@ -105,11 +106,11 @@ class _StandInMaker:
     def _device(self) -> torch.device:
         return torch.device("cpu") if self.on_data else META
 
-    def _with_data(self, tensor: Tensor, is_parameter: bool) -> Tensor:
+    def _with_data(self, tensor: Tensor) -> Tensor:
         if tensor.is_meta:
             return _random_like(tensor).to(self._dtype_of(tensor))
-        data = tensor.detach().to("cpu", self._dtype_of(tensor))
-        return data if is_parameter else data.clone()
+        # A copy, since a run may write into its weights.
+        return tensor.detach().to("cpu", self._dtype_of(tensor), copy=True)
 
     def _dtype_of(self, tensor: Tensor) -> torch.dtype:
         if self.dtype is None or not tensor.dtype.is_floating_point:
@@ -169,6 +170,8 @@ def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:
             module.__dict__[name] = known
         elif type(value) in (list, tuple) and any(isinstance(item, Tensor) for item in value):
             module.__dict__[name] = type(value)(stand_in.known(item) for item in value)
+        elif type(value) is dict and any(isinstance(item, Tensor) for item in value.values()):
+            module.__dict__[name] = {key: stand_in.known(item) for key, item in value.items()}
 
 
 _TORCH_ATTRIBUTES = frozenset(nn.Module().__dict__) - {"training"}
@@ -180,9 +183,9 @@ def _snapshot(module: nn.Module) -> _Snapshot:
     """A module's class, its attributes, and the contents of its containers."""
     attributes = dict(module.__dict__)
     containers = {
-        name: type(value)(value)
+        name: copy.copy(value)
         for name, value in attributes.items()
-        if isinstance(value, dict | list | set) and type(value).__module__ in _PLAIN_MODULES
+        if isinstance(value, dict | list | set | deque) and type(value).__module__ in _PLAIN_MODULES
     }
     return type(module), attributes, containers
 
@@ -197,7 +200,7 @@ def _restore(module: nn.Module, snapshot: _Snapshot) -> None:
     for name, contents in containers.items():
         held = attributes[name]
         held.clear()
-        if isinstance(held, list):
+        if isinstance(held, list | deque):
             held.extend(contents)
         else:
             held.update(contents)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
+from archscope.trace.nested import tensors_in
 from archscope.trace.records import ModuleCall, Phase, Shape
 
 
@@ -36,6 +37,7 @@ class CallStack:
         self._open: list[_OpenCall] = []
         self._times: dict[str, int] = {}
         self.failed_in: _OpenCall | None = None
+        self.made: list[nn.Module] = []  # modules that the model made while it ran
 
     def innermost(self) -> tuple[str, int]:
         """Path and call index of the innermost running module; ("", -1) outside of all."""
@@ -54,14 +56,17 @@ class CallStack:
         """A module is called; ``op`` is the number of operators so far."""
         path = self.names.get(id(module))
         if path is None:  # made during the run
-            path = self.names[id(module)] = f"{self.innermost()[0]}.{type(module).__name__}"
+            inside = self.innermost()[0]
+            kind = type(module).__name__
+            path = self.names[id(module)] = f"{inside}.{kind}" if inside else kind
+            self.made.append(module)  # kept alive: another must not get its identity
         number = self._times[path] = self._times.get(path, 0) + 1
         parent = self._open[-1].index if self._open else -1
         if self._open:
             self._open[-1].leaf = False
-        tensors = _tensors_in(args)
+        tensors = tensors_in(args)
         if kwargs:
-            tensors += _tensors_in(kwargs.values())
+            tensors += tensors_in(kwargs)
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         detail = _detail(module) if number == 1 else ""
         self._open.append(
@@ -82,7 +87,7 @@ class CallStack:
     def leave(self, output: Any, op: int, storage_of: Callable[[Tensor], int]) -> None:
         """The innermost module returned."""
         call = self._open.pop()
-        outputs = _tensors_in((output,))
+        outputs = tensors_in(output)
         self.calls[call.index] = ModuleCall(
             index=call.index,
             path=call.path,
@@ -147,18 +152,6 @@ def module_calls(
 def _plain(path: str) -> str:
     """A compiled module's wrapper is no level of the architecture."""
     return ".".join(part for part in path.split(".") if part != "_orig_mod")
-
-
-def _tensors_in(values: Iterable[Any]) -> list[Tensor]:
-    found: list[Tensor] = []
-    for value in values:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            found.extend(_tensors_in(value))
-        elif isinstance(value, dict):
-            found.extend(_tensors_in(value.values()))
-    return found
 
 
 def _detail(module: nn.Module) -> str:

@@ -49,6 +49,7 @@ WEIGHT_PRODUCTS = {
     "linear",
     "mkldnn_linear",
     "_trilinear",
+    "torchvision::deform_conv2d",
     "convolution",
     "_convolution",
     "mkldnn_convolution",

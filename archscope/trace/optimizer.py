@@ -41,7 +41,7 @@ class TrainingStep:
                 self._optimizer = self._stepped_once(self._execution.optimizer)
             if self._execution.accumulate:
                 for parameter in self._parameters:
-                    parameter.grad = torch.empty_like(parameter)
+                    parameter.grad = _without_effect(parameter)
         if self._optimizer is not None:
             for updated in self._parameters:
                 for what, value in self._optimizer.state[updated].items():
@@ -63,7 +63,12 @@ class TrainingStep:
         on_gpu = self._execution.device == "cuda"
         optimizer = kind(self._parameters, foreach=on_gpu, **options)
         for parameter in self._parameters:
-            parameter.grad = torch.empty_like(parameter)
+            parameter.grad = _without_effect(parameter)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return optimizer
+
+
+def _without_effect(parameter: Tensor) -> Tensor:
+    """A gradient; of zeros in a run on data, whose weights must stay what they are."""
+    return torch.empty_like(parameter) if parameter.is_meta else torch.zeros_like(parameter)

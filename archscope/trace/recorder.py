@@ -390,7 +390,8 @@ class Recorder(TorchDispatchMode):
             constant = constant and state.constant
         write_ids = []
         bytes_written = 0
-        only_learned = bool(learned) and not parents
+        from_data = any(not (state.learned or state.constant) for state in read_states)
+        only_learned = bool(learned) and not from_data
         for tensor in writes:
             state = self.storages.written(index, tensor)
             if not (constant and state.constant):
@@ -424,7 +425,7 @@ class Recorder(TorchDispatchMode):
                 bytes_written=bytes_written,
                 parameters=tuple(dict.fromkeys(learned)),
                 known=known,
-                weight_layer=weight_layer and bool(learned) and bool(parents),
+                weight_layer=weight_layer and bool(learned) and from_data,
                 in_place=in_place,
                 recomputed=recomputed,
                 forward_op=forward_op,

@@ -102,13 +102,21 @@ _POINTWISE = (
 # -- products --------------------------------------------------------------------------------------
 
 
+def _same_dtype(a: Tensor, b: Tensor) -> None:
+    """Torch's kernels refuse what its shapes on the meta device let pass."""
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"a product needs operands of one dtype, got {a.dtype} and {b.dtype}")
+
+
 def _mm(a: Tensor, b: Tensor) -> Any:
+    _same_dtype(a, b)
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
         return NotImplemented
     return _empty((a.shape[0], b.shape[1]), a)
 
 
 def _addmm(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
+    _same_dtype(a, b)
     if bias.dtype != a.dtype or tuple(bias.shape) not in (
         (b.shape[-1],),
         (a.shape[0], b.shape[-1]),

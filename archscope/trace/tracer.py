@@ -21,9 +21,10 @@ from archscope.trace.execution import Execution
 from archscope.trace.fused import closed_forms
 from archscope.trace.isolation import StandIns, isolated
 from archscope.trace.modules import CallStack, module_calls
+from archscope.trace.nested import named_tensors, tensors_in
 from archscope.trace.optimizer import TrainingStep
 from archscope.trace.recorder import Recorder
-from archscope.trace.records import Parameter, Trace
+from archscope.trace.records import Parameter, Trace, elements
 from archscope.trace.values import DataDependent
 
 Mode = Literal["inference", "training"]
@@ -81,8 +82,9 @@ def trace(
     positional, named = given.with_dtype((positional, {**named, **(kwargs or {})}), own_dtype)
     execution = Execution(device, dtype, amp, attention, optimizer, accumulate)
     execution.check_mode(mode)
-    request = _Request(model, positional, named, mode, name, batch, execution)
-    with _no_collection():
+    cheap = _is_cheap_on_data(model, given.shapes_of((positional, named)))
+    request = _Request(model, positional, named, mode, name, batch, execution, cheap)
+    with _no_collection(), _deep_nesting():
         try:
             return _run(request, on_data=False)
         except _NeedsData as need:
@@ -99,10 +101,20 @@ class _Request:
     name: str | None
     batch: int | None
     execution: Execution
+    cheap_on_data: bool
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of all input tensors."""
+        return given.shapes_of((self.args, self.kwargs))
 
     @property
     def training(self) -> bool:
         return self.mode == "training"
+
+
+# Weights and inputs up to this size are run on data where a run on shapes failed.
+CHEAP_BYTES = 1 << 30
 
 
 class _NeedsData(Exception):
@@ -123,7 +135,7 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
             _materialise(request, stand_ins, args, kwargs, on_data)
         recorder = Recorder(calls, on_data=on_data)
         parameters = _adopt(recorder, stand_ins)
-        input_tensors = given.tensors_of(args, kwargs)
+        input_tensors = [*named_tensors(args), *named_tensors(kwargs)]
         for name, tensor in input_tensors:
             recorder.adopt_input(tensor, name)
         step = TrainingStep(request.execution, stand_ins.parameters)
@@ -147,9 +159,22 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         modules={path: type(module).__name__ for path, module in request.model.named_modules()},
         outputs=produced,
         ran_on="data" if on_data else "shapes",
-        warnings=_warnings(ops, reason, recorder.single_values),
+        warnings=_warnings(ops, reason, recorder.single_values, calls.made),
         options=request.execution.choices,
     )
+
+
+def _is_cheap_on_data(model: nn.Module, shapes: list[tuple[int, ...]]) -> bool:
+    """Whether a run on data is cheap enough to have the last word on an error.
+
+    Code that works on data may fail on shapes in ways that no message tells, and torch's words for
+    what it refuses are plainer there.
+    """
+    parameters = [p for p in model.parameters() if not nn.parameter.is_lazy(p)]
+    held = sum(p.numel() * p.itemsize for p in parameters)
+    given_bytes = sum(4 * elements(shape) for shape in shapes)
+    real = not any(p.is_meta for p in parameters)
+    return real and held < CHEAP_BYTES and given_bytes < CHEAP_BYTES
 
 
 @contextmanager
@@ -163,6 +188,17 @@ def _no_collection() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
+
+
+@contextmanager
+def _deep_nesting() -> Iterator[None]:
+    """A module call takes some more frames than usual, and deep models take many calls."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(3 * limit)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _refuse_if_too_large(request: _Request, reason: str) -> None:
@@ -214,7 +250,7 @@ def _forward_and_backward(
             with autocast(request.execution):
                 result = request.model(*args, **kwargs)
             del args, kwargs
-            outputs = [tensor for _, tensor in given.tensors_of((_plain(result),), {})]
+            outputs = tensors_in(result)
             if request.training:
                 recorder.phase = "backward"
                 _backward(result, outputs)
@@ -247,14 +283,6 @@ def _seed(root: Tensor) -> Tensor:
     if root.is_meta:
         return torch.empty_strided(root.shape, root.stride(), dtype=root.dtype, device="meta")
     return torch.ones_like(root)
-
-
-def _plain(result: Any) -> Any:
-    """Outputs as tuples and dictionaries: dataclasses too, as transformers returns them."""
-    fields = getattr(result, "__dataclass_fields__", None)
-    if fields is not None and not isinstance(result, dict):
-        return {name: _plain(getattr(result, name)) for name in fields}
-    return result
 
 
 @contextmanager
@@ -311,7 +339,9 @@ def _materialise(
 
 def _floating_dtype(model: nn.Module) -> torch.dtype:
     """The dtype of the model's parameters: that of its inputs where none is given."""
-    dtypes = {p.dtype for p in model.parameters() if p.dtype.is_floating_point}
+    dtypes = {
+        p.dtype for p in model.parameters() if p.dtype.is_floating_point or p.dtype.is_complex
+    }
     return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
@@ -337,8 +367,15 @@ def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _warnings(ops: tuple[Any, ...], reason: str, single_values: list[str]) -> tuple[str, ...]:
+def _warnings(
+    ops: tuple[Any, ...], reason: str, single_values: list[str], made: list[nn.Module]
+) -> tuple[str, ...]:
     warnings = []
+    if made:
+        kinds = ", ".join(sorted({type(module).__name__ for module in made}))
+        warnings.append(
+            f"modules made while the model ran: {kinds}; their parameters are not the model's"
+        )
     if single_values:
         warnings.append(
             f"batch normalisation of one value per channel in {', '.join(single_values)}: "
@@ -356,17 +393,12 @@ def _warnings(ops: tuple[Any, ...], reason: str, single_values: list[str]) -> tu
 
 
 def _explained(error: Exception, request: _Request, calls: CallStack, on_data: bool) -> Exception:
-    if not on_data and _wants_data(error):
+    if not on_data and (_wants_data(error) or request.cheap_on_data):
         return _NeedsData(_one_line(error))
     model = request.name or type(request.model).__name__
-    shapes = ", ".join(
-        "x".join(map(str, tensor.shape))
-        for _, tensor in given.tensors_of(
-            tuple(map(given.on_meta, request.args)),
-            {name: given.on_meta(value) for name, value in request.kwargs.items()},
-        )
-    )
+    shapes = ", ".join("x".join(map(str, shape)) for shape in request.shapes)
     refused = isinstance(error, RuntimeError | TypeError | ValueError | IndexError)
+    refused = refused and not isinstance(error, RecursionError)
     verb = "does not accept the input" if refused else "raised on the input"
     failed = calls.failed_in
     if failed is None or not failed.path:

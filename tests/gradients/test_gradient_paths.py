@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.gradients import gradient_flow, gradient_paths
+from archscope.gradients.products import backward_graph
+from archscope.gradients.slots import decompose
 from archscope.gradients.subject import network
 from archscope.models.catalog import build
 
@@ -320,33 +322,39 @@ def sampled_route(model: nn.Module, x: Tensor, chosen: set[int]) -> Tensor:
 
 @pytest.fixture(scope="module")
 def resnet110():
+    """The network with its statistics set, an input, and the gradient by path length: (112, x)."""
     torch.manual_seed(0)
     model, x = build("resnet110-cifar"), torch.randn(2, 3, 32, 32)
-    found = gradient_paths(model, x, loss=along_direction, samples=1)
     subject = network(model, x, None, samples=1, seed=0, checkpoint=None, options={})
+    leaf = subject.samples[0][0].clone().requires_grad_()
+    value = along_direction(subject.model(leaf), None)
+    graph = backward_graph(value, (leaf,), subject.model.parameters())
+    (slots,) = decompose(value, graph, 16)
     subject.model.requires_grad_(False)
-    return subject.model, subject.samples[0][0], found.set_index("length")["gradient_norm"]
+    return subject.model, subject.samples[0][0], slots.flatten(1)
 
 
 def test_the_54_routes_of_one_module_sum_to_their_slot(resnet110):
-    model, x, exact = resnet110
+    model, x, slots = resnet110
     routes = sum(sampled_route(model, x, {i}) for i in range(54))
-    assert float(routes.norm()) == pytest.approx(exact[4], rel=1e-4)
+    assert float((routes - slots[4]).norm() / slots[4].norm()) < 1e-4
 
 
 @pytest.mark.parametrize("modules", [1, 4, 12])
 def test_resnet110_agrees_with_veits_sampled_routes(resnet110, modules):
-    """Routes of one length are nearly uncorrelated: the squared norm of their sum is about their
-    number times the mean squared norm of one, which sampling estimates. A few strong routes carry
-    much of that mean, so the bootstrap interval of the samples is widened by half."""
-    model, x, exact = resnet110
+    """The slot of a length is the sum of its C(54, k) routes, so their number times the mean
+    projection of a route on the slot is the slot's norm. The mean over sampled routes has its
+    interval (bootstrap, 99 %), and the exact norm lies in it."""
+    model, x, slots = resnet110
+    exact = slots[2 * modules + 2]
+    direction = exact / exact.norm()
     generator = torch.Generator().manual_seed(0)
     chosen = (torch.randperm(54, generator=generator)[:modules].tolist() for _ in range(100))
-    squares = np.array([float(sampled_route(model, x, set(c)).square().sum()) for c in chosen])
-    rows = np.random.default_rng(0).integers(len(squares), size=(1000, len(squares)))
-    low, high = np.percentile(np.sqrt(squares[rows].mean(1)), [0.5, 99.5])
-    number = math.sqrt(math.comb(54, modules))
-    assert number * low / 1.5 < exact[2 * modules + 2] < number * high * 1.5
+    projected = np.array([float(sampled_route(model, x, set(c)) @ direction) for c in chosen])
+    rows = np.random.default_rng(0).integers(len(projected), size=(2000, len(projected)))
+    low, high = np.percentile(projected[rows].mean(1) * math.comb(54, modules), [0.5, 99.5])
+    assert low < float(exact.norm()) < high
+    assert low > 0  # narrow enough to tell it from nothing
 
 
 def test_networks_of_other_sources_start_as_torchs_layers_do(tmp_path):

@@ -158,3 +158,64 @@ def test_doubling_the_batch_doubles_the_macs():
     model = nn.Sequential(nn.Conv1d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 8, 5))
     one, two = (archscope.analyze(model, inputs=(n, 3, 10)).totals["macs"] for n in (4, 8))
     assert two == 2 * one
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("trainable_input", [True, False])
+def test_the_backward_of_a_recurrent_layer_is_that_of_its_unrolled_cells(kind, trainable_input):
+    steps, inputs, hidden = 5, 3, 4
+
+    class Unrolled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w_in = nn.Linear(inputs, hidden)
+            self.w_rec = nn.Linear(hidden, hidden)
+
+        def forward(self, x):
+            h = x.new_zeros(x.shape[1], hidden)
+            for step in x:
+                h = torch.tanh(self.w_in(step) + self.w_rec(h))
+            return h
+
+    x = torch.randn(steps, 2, inputs, requires_grad=trainable_input)
+    layer = getattr(nn, kind)(inputs, hidden)
+    gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[kind]
+    unrolled = archscope.analyze(Unrolled(), inputs=(x,), mode="training").totals
+    fused = archscope.analyze(layer, inputs=(x,), mode="training").totals
+    assert fused["backward_macs"] == gates * unrolled["backward_macs"]
+
+
+def test_the_backward_of_a_frozen_recurrent_layer_costs_less():
+    def backward(frozen):
+        layer = nn.LSTM(3, 4)
+        layer.requires_grad_(not frozen)
+
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.lstm = nn.Linear(3, 3), layer
+
+            def forward(self, x):
+                return self.lstm(self.first(x))[0]
+
+        report = archscope.analyze(Model(), inputs=(5, 2, 3), mode="training")
+        return next(row["backward_macs"] for row in report.rows if row["kind"] == "LSTM")
+
+    weights, to_input, through_time = 10 * 16 * (3 + 4), 10 * 16 * 3, 8 * 16 * 4
+    assert backward(frozen=False) == weights + to_input + through_time
+    assert backward(frozen=True) == to_input + through_time
+
+
+def test_attention_differentiates_what_is_wanted():
+    class Attend(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.key, self.value = nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)
+
+        def forward(self, x):
+            return F.scaled_dot_product_attention(x, self.key(x), self.value(x))
+
+    report = archscope.analyze(Attend(), inputs=(1, 5, 4), mode="training")
+    scores = 5 * 5
+    backward = next(op for op in report.trace.ops if op.name.endswith("attention_backward"))
+    assert backward.macs == scores * 4 * 3  # dV, dP and dK; no dQ

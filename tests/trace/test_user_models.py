@@ -235,6 +235,155 @@ def test_a_buffer_that_the_model_fills_in_is_differentiated_through():
     assert report.totals["depth"] == 2
 
 
+class OptimisedOnData(nn.Module):
+    """Reads a value, so it runs on data, and writes into its own weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+        self.embedding = nn.Embedding(4, 8, max_norm=0.1)
+
+    def forward(self, x):
+        self.layer.weight.data.clamp_(-0.01, 0.01)
+        y = self.layer(x) + self.embedding(torch.tensor([0, 1]))
+        return y if y.sum().item() > -1e9 else x
+
+
+@pytest.mark.parametrize("optimizer", [None, "sgd", "adam"])
+def test_a_run_on_data_writes_into_copies(optimizer):
+    model = OptimisedOnData()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    trace = archscope.trace(model, (torch.randn(2, 8),), "training", optimizer=optimizer)
+    assert trace.ran_on == "data"
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def through_lists(m, x):
+    return m.layer(torch.tensor(x.tolist()))
+
+
+def on_the_cpu_only(m, x):
+    return m.layer(x) if x.device.type == "cpu" else x / 0 + undefined  # noqa: F821
+
+
+def by_condition(m, x):
+    return torch.cond(x.sum() > -1e9, lambda t: m.layer(t), lambda t: t, (x,))
+
+
+@pytest.mark.parametrize("function", [through_lists, on_the_cpu_only, by_condition])
+def test_what_fails_on_shapes_alone_is_tried_on_data(function):
+    report = analyse(function, torch.randn(2, 8))
+    assert report.trace.ran_on == "data" and report.totals["macs"] == LAYER_MACS
+
+
+def constant_times_weight(m, x):
+    return F.linear(x, m.layer.weight * torch.ones(8, 8).tril())
+
+
+def padded_weight(m, x):
+    return F.linear(x, torch.cat([m.layer.weight, torch.zeros(2, 8)]))
+
+
+def noisy_weight(m, x):
+    return F.linear(x, m.layer.weight + m.layer.bias * torch.randn(8, 8))
+
+
+@pytest.mark.parametrize("function", [constant_times_weight, padded_weight, noisy_weight])
+def test_a_weight_that_meets_a_constant_is_still_a_weight(function):
+    assert analyse(function).totals["depth"] == 1
+
+
+def test_a_product_of_constants_and_weights_is_no_layer():
+    def function(m, x):
+        return x + m.layer(torch.zeros(2, 8))
+
+    assert analyse(function).totals["depth"] == 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: archscope.analyze(nn.Linear(3, 4).half(), inputs=(torch.randn(5, 3),)),
+        lambda: archscope.analyze(nn.Linear(3, 4), inputs=(torch.ones(5, 3, dtype=torch.long),)),
+        lambda: archscope.analyze(nn.LSTM(3, 4), inputs=((0, 2, 3),)),
+        lambda: archscope.analyze(nn.Linear(3, 4), inputs=(10**18, 3)),
+        lambda: archscope.analyze("vgg16", batch=10**22),
+    ],
+)
+def test_what_torch_refuses_is_refused_in_one_line(call):
+    with pytest.raises(archscope.ArchscopeError) as refusal:
+        call()
+    assert "\n" not in str(refusal.value)
+
+
+def attention_of(query, key, value, **options):
+    class Attention(nn.Module):
+        def forward(self, q, k, v, **options):
+            return F.scaled_dot_product_attention(q, k, v, **options)
+
+    return archscope.analyze(Attention(), inputs=(query, key, value), kwargs=options)
+
+
+def test_attention_broadcasts_as_torch_does():
+    report = attention_of((1, 4, 5, 8), (1, 4, 5, 8), (3, 4, 5, 8))
+    assert report.rows[-1]["output_shape"] == (3, 4, 5, 8)
+    assert report.totals["macs"] == 12 * 25 * 16
+
+
+@pytest.mark.parametrize(
+    ("key", "options"),
+    [
+        ((1, 4, 5, 8), {"attn_mask": torch.zeros(7, 7)}),
+        ((1, 3, 5, 8), {"enable_gqa": True}),
+        ((3, 2, 5, 8), {"enable_gqa": True}),
+    ],
+)
+def test_attention_that_does_not_fit_is_refused(key, options):
+    with pytest.raises(archscope.ArchscopeError):
+        attention_of((2, 4, 5, 8), key, key, **options)
+
+
+def test_a_shape_for_a_complex_model_is_complex():
+    layer = nn.Linear(3, 4, dtype=torch.complex64)
+    assert archscope.analyze(layer, inputs=(5, 3)).totals["macs"] == 4 * 60
+
+
+def test_outputs_may_be_nested_in_anything():
+    def function(m, x):
+        return [Output(m.layer(x), 1), {"deep": (Output(x, 2),)}]
+
+    assert analyse(function, mode="training").totals["backward_macs"] == LAYER_MACS
+
+
+def test_attributes_of_any_kind_survive():
+    import collections
+
+    model = Written(lambda m, x: m.layer(x))
+    model.store = collections.defaultdict(list)
+    model.queue = collections.deque([1])
+    model.weights = {"w": model.layer.weight}
+    model.function = lambda m, x: (m.queue.append(2), F.linear(x, m.weights["w"]))[1]
+    report = archscope.analyze(model, inputs=(2, 8), mode="training")
+    assert report.totals["depth"] == 1 and report.totals["backward_macs"] == LAYER_MACS
+    assert list(model.queue) == [1] and model.weights["w"] is model.layer.weight
+
+
+def test_deeply_nested_models_are_no_problem():
+    model = nn.Linear(8, 8)
+    for _ in range(200):
+        model = nn.Sequential(model)
+    assert archscope.analyze(model, inputs=(2, 8)).totals["macs"] == LAYER_MACS
+
+
+def test_modules_made_during_the_run_are_told():
+    def function(m, x):
+        return nn.Linear(8, 8)(x)
+
+    report = analyse(function)
+    assert report.totals["macs"] == LAYER_MACS and "Linear" in report.warnings[0]
+
+
 def test_a_vectorised_map_counts_the_whole_batch():
     assert analyse(lambda m, x: torch.vmap(m.layer)(x)).totals["macs"] == LAYER_MACS
 

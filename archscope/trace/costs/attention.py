@@ -23,11 +23,19 @@ def attention_cost(query: Any, key: Any, value: Any, batch: int, masked: bool) -
     return product(scores * (query.shape[-1] + value.shape[-1]), query.dtype, scores * per_score)
 
 
-def attention_backward_cost(query: Any, key: Any, value: Any, batch: int, masked: bool) -> Cost:
-    """Four products, and per score the softmax's backward and the scaling."""
+def attention_backward_cost(
+    query: Any, key: Any, value: Any, batch: int, wanted: tuple[bool, bool, bool] = (True,) * 3
+) -> Cost:
+    """The products that the wanted gradients need, and the softmax's backward and scaling.
+
+    dV = P^T dO; dQ = dS K and dK = dS^T Q, both of which need dP = dO V^T.
+    """
     scores = batch * query.shape[-2] * key.shape[-2]
-    macs = 2 * scores * (query.shape[-1] + value.shape[-1])
-    return product(macs, query.dtype, scores * (SOFTMAX_BACKWARD_FLOPS + 1))
+    to_query, to_key, to_value = wanted
+    to_scores = to_query or to_key
+    per_score = (to_query + to_key) * query.shape[-1] + (to_value + to_scores) * value.shape[-1]
+    pointwise = scores * (SOFTMAX_BACKWARD_FLOPS + 1) if to_scores else 0
+    return product(scores * per_score, query.dtype, pointwise)
 
 
 SOFTMAX_BACKWARD_FLOPS = 4  # dS = P (dP - sum(P dP)): multiply, add, subtract, multiply
@@ -66,7 +74,7 @@ def attention_backward(
     grad: Any, query: Any, key: Any, value: Any, *_: Any, out: Any, **__: Any
 ) -> Cost:
     """The backward of every kernel."""
-    return attention_backward_cost(query, key, value, _heads(query), masked=False)
+    return attention_backward_cost(query, key, value, _heads(query))
 
 
 @cost_of("_flash_attention_forward", "_efficient_attention_forward", "_cudnn_attention_forward")

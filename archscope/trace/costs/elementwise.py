@@ -105,7 +105,6 @@ REDUCTIONS = {
     "argmin",
     "all",
     "any",
-    "logsumexp",
     "segment_reduce",
     "trace",
     "nll_loss_forward",
@@ -127,7 +126,6 @@ _REDUCTION_FLOPS = {
     "_weight_norm_interface_backward": 4,
     "logsumexp": 2,
     "renorm": 3,
-    "_linalg_det": 0,
 }
 
 # Operators that make data out of nothing, or out of chance.
@@ -237,7 +235,8 @@ MOVE = {
     "diagonal_backward",
     "unfold_backward",
     "embedding",
-    "embedding_renorm",
+    "_linalg_check_errors",
+    "_has_same_storage_numel",
     "one_hot",
     "flip",
     "roll",
@@ -367,6 +366,18 @@ def embedding_bag(weight: Any, indices: Any, *_: Any, out: Any, **__: Any) -> Co
     return Cost(0, elements_of(indices) * weight.shape[-1])
 
 
+@cost_of("embedding_renorm")
+def embedding_renorm(weight: Any, indices: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """A norm of every row that is looked up, and its scaling: 3 per element."""
+    return Cost(0, 3 * elements_of(indices) * weight.shape[-1])
+
+
+@cost_of("affine_grid_generator")
+def affine_grid(theta: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """Every coordinate is an affine sum of the others: about 2 (d + 1) operations each."""
+    return Cost(0, 2 * theta.shape[-1] * elements_of(out))
+
+
 @cost_of("col2im")
 def col2im(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """Overlapping patches are added up: one addition per patch element."""
@@ -410,7 +421,9 @@ def _real_side(x: Any, out: Any) -> int:
     return elements_of(out) if x.dtype.is_complex else elements_of(x)
 
 
-@cost_of("linalg_inv_ex", "_linalg_solve_ex", "linalg_lu_factor_ex", "_linalg_slogdet")
+@cost_of(
+    "linalg_inv_ex", "_linalg_solve_ex", "linalg_lu_factor_ex", "_linalg_slogdet", "_linalg_det"
+)
 def dense_solver(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """Gaussian elimination: about 2/3 n^3 operations for the factorisation of each matrix."""
     return Cost(0, 2 * elements_of(x) * x.shape[-1] // 3)

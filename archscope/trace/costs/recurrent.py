@@ -13,7 +13,8 @@ where a and b are the input's and the state's product; each bias adds one per ga
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from archscope.trace.costs.registry import Cost, cost_of, elements_of
 from archscope.trace.records import Recurrence
@@ -45,9 +46,52 @@ def layer_cost(shape: Recurrence, *, state: int | None = None, biases: int = 2) 
     return Cost(macs, flops)
 
 
-def layer_backward_cost(shape: Recurrence, cost: Cost) -> Cost:
-    """Each product has two in the backward (input and weight); so have the equations' terms."""
-    return Cost(2 * cost.macs, 2 * cost.flops)
+class Wanted(NamedTuple):
+    """Which gradients a recurrent operator's backward has to give."""
+
+    input: bool
+    state: bool
+    weights: tuple[bool, ...]  # of each layer, lowest first
+
+    @classmethod
+    def among(cls, wanted: Sequence[bool], states: int, layers: int) -> Wanted:
+        """From the flags of the operator's tensors: the input, the states, the layers' weights."""
+        weights = wanted[1 + states :]
+        per_layer = len(weights) // layers
+        return cls(
+            wanted[0],
+            any(wanted[1 : 1 + states]),
+            tuple(any(weights[i * per_layer : (i + 1) * per_layer]) for i in range(layers)),
+        )
+
+
+def layer_backward_cost(
+    shape: Recurrence, cost: Cost, wanted: Wanted, batch: int, *, state: int | None = None
+) -> Cost:
+    """The products of the backward through time, by layer.
+
+    dW pairs what the forward paired. dx is wanted where anything below is; dh of a step where
+    anything of this layer or below is, but for the first step's, which only the initial state asks
+    for. ``batch`` is the number of first steps. The equations' terms count twice the forward's.
+    """
+    hidden, gates = shape.hidden_size, GATES[shape.cell]
+    width = state or hidden
+    projection = width * hidden if width != hidden else 0
+    macs = 0
+    below = wanted.input or wanted.state
+    for layer, weights in enumerate(wanted.weights):
+        inputs = shape.input_size if layer == 0 else width * shape.directions
+        to_input = wanted.input if layer == 0 else below
+        below = below or weights
+        if not below:
+            continue
+        products = shape.products
+        through_time = products - (0 if wanted.state else batch)
+        once = gates * hidden * (weights * (inputs + width) + to_input * inputs) * products
+        once += gates * hidden * width * through_time + projection * products * (1 + weights)
+        macs += shape.directions * once
+    pointwise = cost.flops - 2 * cost.macs
+    return Cost(macs, 2 * macs + 2 * pointwise if macs else 0)
 
 
 @cost_of("_thnn_fused_lstm_cell")
