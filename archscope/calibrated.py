@@ -26,6 +26,14 @@ def calibrated() -> list[dict[str, Any]]:
     return found if isinstance(found, list) else []
 
 
+def ceilings(title: str, threads: int | None) -> dict[str, Any] | None:
+    """The calibration of a device, of the CPU with so many threads; None if there is none."""
+    for row in calibrated():
+        if (row.get("title"), row.get("threads")) == (title, threads):
+            return row
+    return None
+
+
 def remember(rows: Sequence[dict[str, Any]]) -> Path:
     """Keep calibrations, in place of earlier ones of the same device and threads.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from archscope.calibrated import ceilings
 from archscope.errors import InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
@@ -70,7 +71,9 @@ def latency(
     Returns:
         A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted);
         ``latency_ms_p50``, ``_low`` and ``_high`` (95 % interval), ``_iqr``, ``_p95`` of the
-        device's time and the same of ``wall_ms``; ``throughput_per_s``; achieved rates;
+        device's time and the same of ``wall_ms``; ``throughput_per_s``; achieved rates, and
+        their shares of the ceilings if the device was calibrated (a bandwidth share of more than
+        1 is a cache's);
         ``latency_ms_per_step`` of recurrent networks; ``samples_ms``; and the conditions, those
         that change ``_before`` and ``_after``. ``disturbed`` says what made it slower, if
         anything did.
@@ -186,7 +189,8 @@ def _row(
         "mode": setting.mode,
         "status": status,
         "runs": len(samples.taken),
-        **_times(samples, trace),
+        **(times := _times(samples, trace)),
+        **_shares(times, device, setting.dtype),
         "warmup_runs": samples.warmup,
         "steady": samples.steady,
         "disturbed": disturbance(before, after),
@@ -253,6 +257,18 @@ def _times(samples: Samples, trace: Trace) -> dict[str, Any]:
         "bytes": traffic,
         "achieved_gflops": flops / seconds / 1e9 if seconds else None,
         "achieved_gb_s": traffic / seconds / 1e9 if seconds else None,
+    }
+
+
+def _shares(times: dict[str, Any], device: Device, dtype: str) -> dict[str, float | None]:
+    """Achieved rates over the ceilings that were calibrated here; None without a calibration."""
+    threads = torch.get_num_threads() if device.name == "cpu" else None
+    measured = ceilings(device.title, threads) or {"tflops": {}}
+    peak, bandwidth = measured["tflops"].get(dtype), measured.get("bandwidth_gb_s")
+    rate, traffic = times["achieved_gflops"], times["achieved_gb_s"]
+    return {
+        "compute_share": rate / (1e3 * peak) if rate and peak else None,
+        "bandwidth_share": traffic / bandwidth if traffic and bandwidth else None,
     }
 
 

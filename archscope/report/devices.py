@@ -71,7 +71,10 @@ def calibration_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         "calibrated here",
         ["device", "threads", *DTYPES, "GB/s", "date"],
         cells,
-        caption=["TFLOP/s of products of random matrices, GB/s of a copy; medians, measured."],
+        caption=[
+            "TFLOP/s of torch.mm on random matrices, GB/s of a copy; medians, measured. On a CPU "
+            "convolutions have kernels of their own, which may be faster than its torch.mm."
+        ],
     )
 
 

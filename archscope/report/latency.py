@@ -40,6 +40,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "runs": str(row["runs"]),
         "per s": _number(row["throughput_per_s"]),
         "FLOP/s": "" if rate is None else count(round(1e9 * rate)),
+        "% of peak": percent(row["compute_share"] or 0),
         "us/step": "" if step is None else f"{1e3 * step:.1f}",
         "remarks": _remarks(row),
     }

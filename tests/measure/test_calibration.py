@@ -4,7 +4,9 @@ from itertools import repeat
 
 import pytest
 from fake import Fake
+from torch import nn
 
+import archscope
 from archscope.calibrated import cache_file, calibrated, remember
 from archscope.errors import ArchscopeError
 from archscope.measure.calibration import Sizes, calibrate
@@ -40,6 +42,19 @@ def test_the_newest_of_each_device_is_kept():
     remember([{"title": "a", "threads": 1, "v": 1}, {"title": "a", "threads": 2, "v": 1}])
     remember([{"title": "a", "threads": 2, "v": 2}])
     assert [row["v"] for row in calibrated()] == [1, 2]
+
+
+def test_latency_is_put_beside_the_ceilings_of_its_device():
+    model = nn.Linear(4, 4)
+    rows = [{"title": "fake", "threads": None, "tflops": {"fp32": 1e-6}, "bandwidth_gb_s": 1e-3}]
+    plain = archscope.latency(model, ((1, 4),), device=Fake(repeat(0.004)))
+    assert plain.compute_share[0] is None
+    remember(rows)
+    row = archscope.latency(model, ((1, 4),), device=Fake(repeat(0.004))).iloc[0]
+    assert row.compute_share == pytest.approx(row.flops / 2e-3 / 1e6)
+    assert row.bandwidth_share == pytest.approx(row.bytes / 2e-3 / 1e6)
+    other = archscope.latency(model, ((1, 4),), device=Fake(repeat(0.004)), dtype="bf16")
+    assert other.compute_share[0] is None
 
 
 def test_a_broken_cache_is_none():
