@@ -243,15 +243,15 @@ def _phase(
 
 def _weight_bytes(recorded: Trace, tokens: int, experts: _Experts) -> int:
     """Every weight that takes part, once; of a table that is only looked up in, the rows read."""
-    looked_up: set[str] = set()
-    used: set[str] = set()
+    looked_up: set[int] = set()
+    used: set[int] = set()
     for op in recorded.forward:
-        (looked_up if op.name == "embedding" else used).update(op.parameters)
+        (looked_up if op.name == "embedding" else used).update(op.reads)
     total = 0
     for parameter in recorded.parameters:
-        if parameter.name in used:
+        if parameter.storage in used:
             total += experts.active(parameter.name, parameter.bytes, tokens)
-        elif parameter.name in looked_up:
+        elif parameter.storage in looked_up:
             rows = parameter.shape[0]
             total += parameter.bytes // rows * min(tokens, rows)
     return total

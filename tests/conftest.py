@@ -5,8 +5,12 @@ declare those schemas first. Nothing here calls them.
 """
 
 import importlib.util
+import os
 
-import torch
+# Tests run side by side: a thread each, here and in the processes that they start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch  # noqa: E402
 
 _SCHEMAS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -15,7 +19,7 @@ _SCHEMAS = {
 
 
 def _declare_missing_torchvision_schemas() -> None:
-    if importlib.util.find_spec("torchvision") is None:
+    if importlib.util.find_spec("torchvision") is None or torch.version.cuda is not None:
         return
     library = torch.library.Library("torchvision", "FRAGMENT")
     for name, schema in _SCHEMAS.items():
