@@ -10,7 +10,7 @@ import os
 # Tests run side by side: a thread each, here and in the processes that they start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import torch  # noqa: E402
+import torch
 
 _SCHEMAS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

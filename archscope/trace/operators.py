@@ -30,6 +30,9 @@ _OVERWRITES = {"copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_", "
     "log_normal_",
 }
 
+# Operators that read no more of their first operand than they give back.
+LOOKUPS = {"embedding", "index", "index_select", "gather", "take"}
+
 # The second operand of these may be a learned weight: a product that makes a weight layer.
 WEIGHT_PRODUCTS = {
     "mm",

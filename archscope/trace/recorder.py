@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from archscope.trace import torch_private
 from archscope.trace.costs import FREE, Cost
 from archscope.trace.modules import CallStack
-from archscope.trace.operators import WEIGHT_PRODUCTS, Operator, operator
+from archscope.trace.operators import LOOKUPS, WEIGHT_PRODUCTS, Operator, operator
 from archscope.trace.records import (
     Category,
     Op,
@@ -400,6 +400,9 @@ class Recorder(TorchDispatchMode):
                 state.learned = learned
             write_ids.append(state.index)
             bytes_written += tensor.numel() * tensor.itemsize
+        if name in LOOKUPS and reads:  # of a table only what is looked up is read
+            table = reads[0].numel() * reads[0].itemsize
+            bytes_read -= max(0, table - bytes_written)
         forward_op, recomputed = self._backward_of()
         path, call = self.calls.innermost()
         if forward_op >= 0 and not recomputed:
