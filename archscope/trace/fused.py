@@ -437,9 +437,19 @@ def _dropout_on_cuda(x: Tensor, p: float, train: bool) -> Tensor:
     """In training one kernel, whose mask has one byte an element."""
     if train and 0 < p < 1 and x.numel():
         return torch.ops.aten.native_dropout.default(x, p, train)[0]
+    return _dropout(x, p, train)
+
+
+def _dropout(x: Tensor, p: float, train: bool) -> Tensor:
+    """As torch's C++ has it where there is no kernel: draw a mask, scale it, multiply.
+
+    It counts nothing, as the kernel does not: chance is not arithmetic of the architecture.
+    """
     if p == 0 or not train:
         return x  # torch's Python decomposition would copy it, its kernels do not
-    return torch.ops.aten.dropout.default.decompose(x, p, train)
+    with _running[-1].costless():
+        mask = torch.empty_like(x).bernoulli_(1 - p)
+        return x * (mask.div_(1 - p) if p < 1 else mask)
 
 
 # -- kept whole ------------------------------------------------------------------------------------
@@ -485,7 +495,7 @@ _KERNELS = _kernels()
 
 
 def _chosen(execution: Execution, on_data: bool) -> dict[str, Callable[..., Any]]:
-    kernels = dict(_KERNELS)
+    kernels: dict[str, Callable[..., Any]] = {**_KERNELS, "dropout": _dropout}
     if on_data:
         return kernels
     kernels["linear"] = _linear

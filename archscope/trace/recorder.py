@@ -73,6 +73,7 @@ class Recorder(TorchDispatchMode):
         self._sums: list[int] = []  # of gradients, which autograd might have added in place
         self.single_values: list[str] = []  # batch normalisations that torch would refuse
         self._silent = 0
+        self._costless = 0
         self._thread = threading.get_ident()
 
     # -- what the tracer says before and after the run -------------------------------------------
@@ -101,6 +102,15 @@ class Recorder(TorchDispatchMode):
             yield
         finally:
             self._silent -= 1
+
+    @contextmanager
+    def costless(self) -> Iterator[None]:
+        """Record operators that are no arithmetic, though they look it."""
+        self._costless += 1
+        try:
+            yield
+        finally:
+            self._costless -= 1
 
     def close(self) -> tuple[tuple[Op, ...], tuple[Storage, ...]]:
         """The finished records."""
@@ -376,6 +386,7 @@ class Recorder(TorchDispatchMode):
         window: Window | None = None,
     ) -> int:
         index = len(self.ops)
+        cost = FREE if self._costless else cost
         read_states = [self.storages.of(tensor) for tensor in reads]
         parents: list[int] = []
         learned: tuple[str, ...] = ()

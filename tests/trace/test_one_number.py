@@ -181,3 +181,21 @@ def test_a_complex_product_is_four_real_ones():
     a, b = torch.zeros(3, 4, dtype=torch.complex64), torch.zeros(4, 5, dtype=torch.complex64)
     assert macs(product, a, b) == 4 * 3 * 4 * 5
     assert flops(product, a, b) == 8 * 3 * 4 * 5
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+@pytest.mark.parametrize("on_data", [False, True])
+def test_dropout_is_no_arithmetic_on_any_device(device, on_data):
+    class Dropped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.drop = nn.Linear(4, 4), nn.Dropout(0.5)
+
+        def forward(self, x):
+            y = self.drop(self.layer(x))
+            return y * 1 if not on_data or y.sum().item() > -1e9 else x
+
+    trace = archscope.trace(Dropped(), (torch.randn(3, 4),), "training", device=device)
+    assert trace.ran_on == ("data" if on_data else "shapes")
+    reading = 3 * 4 if on_data else 0  # the sum that decides
+    assert trace.flops == 3 * 4 * (2 * 4 + 1) + 3 * 4 + reading
