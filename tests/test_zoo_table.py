@@ -147,3 +147,13 @@ def test_layer_by_layer(name):
 
     # Branches may run in another order than the listing has them.
     assert sorted(map(ours, counted)) == sorted(map(theirs, expected))
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_fused_and_unrolled_are_one_network(name):
+    fused, unrolled = (
+        archscope.analyze(name, mode="training", seq_len=5, unrolled=way).totals
+        for way in (False, True)
+    )
+    for cost in ("params", "macs", "flops", "backward_macs", "depth", "shortest_path", "paths"):
+        assert fused[cost] == unrolled[cost], cost

@@ -327,7 +327,7 @@ class GRUCell(Cell):
         h_r, h_z, h_n = self.W_rec(h).chunk(3, dim=1)
         r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
         n = (x_n + r * h_n).tanh()
-        return ((1 - z) * n + z * h,)
+        return (n + z * (h - n),)  # (1 - z) n + z h, with one product less
 
 
 FUSED: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}

@@ -322,7 +322,8 @@ def _layer(
 ) -> Any:
     state_size = states[0].shape[-1]
     projected = state_size if state_size != recurrence.hidden_size else None
-    cost = layer_cost(recurrence, state=projected, biases=2 if has_biases else 0)
+    biases = _biases(params[2:4]) if has_biases else 0
+    cost = layer_cost(recurrence, state=projected, biases=biases)
 
     def outputs() -> tuple[Tensor, ...]:
         shape = (*x.shape[:-1], state_size * recurrence.directions)
@@ -348,6 +349,12 @@ def _layer(
         recurrence=recurrence,
     )
     return _run(closed, [x, *states, *params])
+
+
+def _biases(candidates: Sequence[Tensor]) -> int:
+    """How many biases each gate has; a constant that only fills the kernel's signature is none."""
+    states = [_running[-1].storages.of(tensor) for tensor in candidates]
+    return sum(bool(state.learned) or not state.constant for state in states)
 
 
 def _kept_by_layer(shape: Recurrence, state_size: int) -> int:
