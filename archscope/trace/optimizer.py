@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archscope.trace.costs import Cost
 from archscope.trace.execution import Execution
 from archscope.trace.recorder import Recorder
 
@@ -33,6 +34,8 @@ class TrainingStep:
         self._names = {p: name for name, p in reversed(list(parameters.items())) if p.requires_grad}
         self._parameters = list(reversed(self._names))
         self._optimizer: torch.optim.Optimizer | None = None
+        self._scale: Tensor | None = None
+        self._growth: Tensor | None = None
 
     def prepare(self, recorder: Recorder) -> None:
         """Make what earlier steps left: optimizer state, and gradients if they accumulate."""
@@ -42,6 +45,8 @@ class TrainingStep:
             if self._execution.accumulate:
                 for parameter in self._parameters:
                     parameter.grad = _without_effect(parameter)
+        if self._scales_gradients:
+            self._adopt_scaler(recorder)
         if self._optimizer is not None:
             for updated in self._parameters:
                 for what, value in self._optimizer.state[updated].items():
@@ -56,7 +61,36 @@ class TrainingStep:
         """Step, recorded."""
         if self._optimizer is not None:
             recorder.phase = "optimizer"
+            if self._scale is not None:
+                self._unscale(recorder, self._scale)
             self._optimizer.step()
+
+    @property
+    def _scales_gradients(self) -> bool:
+        """Half precision underflows without a scaled loss; bfloat16 has float32's range."""
+        return self._execution.amp == "float16" and self._optimizer is not None
+
+    def _adopt_scaler(self, recorder: Recorder) -> None:
+        """What torch.amp.GradScaler keeps: the scale and a count of the steps since it grew."""
+        device = self._parameters[0].device
+        with recorder.silence():
+            self._scale = torch.ones((), dtype=torch.float32, device=device)
+            self._growth = torch.zeros((), dtype=torch.int32, device=device)
+        recorder.adopt(self._scale, "optimizer", ("scaler.scale",))
+        recorder.adopt(self._growth, "optimizer", ("scaler.growth_tracker",))
+
+    def _unscale(self, recorder: Recorder, scale: Tensor) -> None:
+        """Gradients are divided by the scale in place, looking for one that is not finite."""
+        inverse = scale.double().reciprocal().float()
+        found = torch.zeros((1,), dtype=torch.float32, device=scale.device)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        cost = Cost(0, 2 * sum(gradient.numel() for gradient in gradients))
+        recorder.record(
+            "_amp_foreach_non_finite_check_and_unscale_",
+            [*gradients, inverse],
+            [*gradients, found],
+            cost,
+        )
 
     def _stepped_once(self, name: str) -> torch.optim.Optimizer:
         kind, options = _CLASSES[name]

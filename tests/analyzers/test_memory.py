@@ -401,3 +401,21 @@ def test_an_unknown_choice_is_refused_with_the_known_ones(wrong):
 def test_an_optimizer_steps_in_training_only():
     with pytest.raises(InvalidInput, match="training"):
         archscope.trace(mlp(), ((1, 64),), "inference", optimizer="adam")
+
+
+def test_the_gradient_scaler_keeps_two_scalars_and_unscales_in_place():
+    """torch.amp.GradScaler holds a float32 scale and an int32 count, and divides the gradients
+    where they are; bfloat16 has the range of float32 and needs none."""
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64))
+
+    def traced(amp):
+        return archscope.trace(model, (32, 64), "training", optimizer="sgd", amp=amp)
+
+    half, wide = traced("fp16"), traced("bf16")
+    scaler = [s for s in half.storages if s.names and s.names[0].startswith("scaler.")]
+    assert [s.bytes for s in scaler] == [4, 4]
+    assert not any(n.startswith("scaler.") for s in wide.storages for n in s.names)
+    unscale = next(op for op in half.ops if "unscale" in op.name)
+    gradients = {s.index for s in half.storages if s.kind == "gradient"}
+    assert unscale.phase == "optimizer" and gradients <= set(unscale.writes)
+    assert peak_bytes(half) - peak_bytes(wide) == 8
