@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_FEW = 12  # names that fit into a line
+
 
 class ArchscopeError(Exception):
     """A request that cannot be answered; the message is one line for the person who made it."""
@@ -14,8 +16,14 @@ class UnknownName(ArchscopeError):
     """A name that is not known; the message offers the nearest ones."""
 
     def __init__(self, what: str, name: str, known: Iterable[str], see: str = "archscope list"):
-        near = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}?" if near else f"`{see}` shows them all."
+        known = list(known)
+        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+        if near:
+            hint = f"did you mean {', '.join(near)}?"
+        elif len(known) <= _FEW:
+            hint = f"it is one of {', '.join(known)}."
+        else:
+            hint = f"`{see}` shows them all."
         super().__init__(f"unknown {what} '{name}'; {hint}")
 
 

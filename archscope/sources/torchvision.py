@@ -35,7 +35,9 @@ def resolve(name: str, request: Request) -> Subject:
     """
     models = optional("torchvision").models
     if name not in models.list_models():
-        raise UnknownName("torchvision model", name, models.list_models(), see="torchvision:*")
+        raise UnknownName(
+            "torchvision model", name, models.list_models(), see="torchvision.models.list_models()"
+        )
     builder = models.get_model_builder(name)
     options = {**_without_weights(builder), **request.options}
     try:

@@ -155,6 +155,9 @@ def _convolution(
     groups: int,
 ) -> Any:
     """floor((n + 2p - d (k - 1) - 1) / s) + 1 positions along each axis."""
+    wanted = weight.shape[1] * groups
+    if not transposed and x.dim() == weight.dim() and x.shape[1] != wanted:
+        raise RuntimeError(f"wants {wanted} channels, got {x.shape[1]}")
     axes = weight.dim() - 2
     plain = (
         not transposed
