@@ -151,6 +151,9 @@ class CheckpointedBlock(nn.Module):
         return torch.utils.checkpoint.checkpoint(self.block, x, use_reentrant=False)
 
 
+torch.manual_seed(0)  # the networks below are made when the tests are collected
+
+
 @pytest.mark.parametrize(
     ("model", "shape", "lengths"),
     [
