@@ -204,7 +204,7 @@ class Recorder(TorchDispatchMode):
             return opened(*args, **kwargs)
 
     def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        from archscope.trace.fused import higher_order_kernel
+        from archscope.trace.higher_order import higher_order_kernel
 
         return higher_order_kernel(func)(self, func, args, kwargs)
 
