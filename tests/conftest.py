@@ -6,10 +6,13 @@ declare those schemas first. Nothing here calls them.
 
 import importlib.util
 import os
+import shutil
+from collections.abc import Callable
 
 # Tests run side by side: a thread each, here and in the processes that they start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pytest
 import torch
 
 _SCHEMAS = {
@@ -29,3 +32,21 @@ def _declare_missing_torchvision_schemas() -> None:
 
 _kept_alive: list[torch.library.Library] = []
 _declare_missing_torchvision_schemas()
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Where a program is that a test drives, such as a browser or LaTeX.
+
+    Without it the test is skipped; in CI, which installs them all, that is a failure instead.
+    """
+
+    def find(name: str) -> str:
+        found = shutil.which(name)
+        if found is None and os.environ.get("CI"):
+            pytest.fail(f"{name} is not installed, and CI must run this test")
+        if found is None:
+            pytest.skip(f"{name} is not installed")
+        return found
+
+    return find
