@@ -9,6 +9,13 @@ def test_a_row_agrees_with_torchs_own_count() -> None:
     assert misses_published({**row, "published_macs": "1.6e9"})
 
 
+def test_a_training_step_of_grouped_convolutions_agrees_with_torchs_count() -> None:
+    row = {k: str(v) for k, v in analysed("timm:mobilenetv2_035", "training").items()}
+    assert int(row["backward_macs"]) > int(row["macs"])
+    assert not differs(row)
+    assert differs({**row, "backward_macs": "0"})
+
+
 def test_a_worker_that_fails_or_dies_leaves_the_others_their_turn() -> None:
     rows = list(rows_of(["inception-naive", "no-such-model", "nin"], seconds=60, gibibytes=8))
     assert [row["reference"] for row in rows] == ["inception-naive", "no-such-model", "nin"]
