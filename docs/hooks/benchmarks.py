@@ -1,0 +1,24 @@
+"""Puts the results of ``benchmarks/`` into the site, where they stay one file for two readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+_RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+_IN_THE_REPOSITORY, _ON_THE_SITE = "](../benchmarks/results/", "](benchmarks/"
+
+
+def on_files(files: Files, *, config: Any) -> Files:
+    """Add every table of results as a page."""
+    for page in sorted(_RESULTS.glob("*.md")):
+        content = page.read_text(encoding="utf-8")
+        files.append(File.generated(config, f"benchmarks/{page.name}", content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead links to a result to its page."""
+    return markdown.replace(_IN_THE_REPOSITORY, _ON_THE_SITE)
