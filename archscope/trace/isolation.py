@@ -7,10 +7,9 @@ held: parameters, buffers, attributes, hooks, train or eval; and the process its
 
 from __future__ import annotations
 
-import copy
 import random
 import sys
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,7 +160,7 @@ def _replace(
 def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:
     """Tensors that hang on a module without being registered."""
     for name, value in module.__dict__.items():
-        if name in _TORCH_ATTRIBUTES:
+        if type(value) in _PLAIN or name in _TORCH_ATTRIBUTES:
             continue
         if isinstance(value, Tensor):
             known = stand_in.known(value)
@@ -174,36 +173,31 @@ def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:
             module.__dict__[name] = {key: stand_in.known(item) for key, item in value.items()}
 
 
+_PLAIN = frozenset({bool, int, float, str, type(None)})
 _TORCH_ATTRIBUTES = frozenset(nn.Module().__dict__) - {"training"}
 
-_Snapshot = tuple[type, dict[str, Any], dict[str, Any]]
+# A module's class, its attributes, and each of its containers with what that held.
+_Snapshot = tuple[type, dict[str, Any], list[tuple[Any, Any]]]
+_CONTAINERS = frozenset({dict, list, set, deque, OrderedDict, defaultdict, Counter})
 
 
 def _snapshot(module: nn.Module) -> _Snapshot:
-    """A module's class, its attributes, and the contents of its containers."""
-    attributes = dict(module.__dict__)
-    containers = {
-        name: copy.copy(value)
-        for name, value in attributes.items()
-        if isinstance(value, dict | list | set | deque) and type(value).__module__ in _PLAIN_MODULES
-    }
-    return type(module), attributes, containers
-
-
-_PLAIN_MODULES = ("builtins", "collections")
+    attributes = module.__dict__.copy()
+    held = [value for value in attributes.values() if type(value) in _CONTAINERS]
+    return type(module), attributes, [(value, value.copy() if value else ()) for value in held]
 
 
 def _restore(module: nn.Module, snapshot: _Snapshot) -> None:
     kind, attributes, containers = snapshot
     if type(module) is not kind:  # a lazy module becomes an ordinary one when it runs
         module.__class__ = kind
-    for name, contents in containers.items():
-        held = attributes[name]
-        held.clear()
-        if isinstance(held, list | deque):
-            held.extend(contents)
-        else:
-            held.update(contents)
+    for held, contents in containers:
+        if held or contents:  # most are empty: a module has a dozen tables of hooks
+            held.clear()
+            if isinstance(held, list | deque):
+                held.extend(contents)
+            else:
+                held.update(contents)
     module.__dict__.clear()
     module.__dict__.update(attributes)
 
