@@ -17,6 +17,7 @@ from archscope.errors import ArchscopeError
 if TYPE_CHECKING:
     from archscope import analyzers, plots
     from archscope.analysis import analyze
+    from archscope.comparison import compare
     from archscope.generation import generation_cost
     from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
     from archscope.measure import energy, latency
@@ -32,6 +33,7 @@ _PUBLIC = {
     "Trace": "archscope.trace",
     "analyze": "archscope.analysis",
     "analyzers": "archscope.analyzers",
+    "compare": "archscope.comparison",
     "energy": "archscope.measure",
     "generation_cost": "archscope.generation",
     "gradient_flow": "archscope.gradients",
@@ -51,6 +53,7 @@ __all__ = [
     "__version__",
     "analyze",
     "analyzers",
+    "compare",
     "energy",
     "generation_cost",
     "gradient_flow",

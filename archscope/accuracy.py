@@ -6,11 +6,12 @@ Accuracies only compare within a protocol, so each comes with its own.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope.errors import InvalidInput
+from archscope.published import CONFIDENCES, PROTOCOLS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +27,9 @@ def torchvision_accuracy(name: str) -> list[dict[str, Any]]:
 
     Returns:
         ``model`` ("torchvision:NAME"), ``weights``, ``dataset``, ``top1`` and ``top5`` in percent,
-        ``protocol`` ("single-crop"), ``crop`` (the sizes of resize and crop) and
-        ``accuracy_source``. A model without such figures has no rows.
+        ``protocol`` ("single-crop", or for other data than ImageNet "other (DATASET)"), ``crop``
+        (the sizes of resize and crop) and ``accuracy_source``. A model without such figures has
+        no rows.
 
     Raises:
         ArchscopeError: torchvision is not installed.
@@ -45,7 +47,7 @@ def torchvision_accuracy(name: str) -> list[dict[str, Any]]:
                         "dataset": dataset,
                         "top1": metrics["acc@1"],
                         "top5": metrics["acc@5"],
-                        "protocol": "single-crop",
+                        "protocol": _protocol(dataset),
                         "crop": _crop(entry),
                         "accuracy_source": f"torchvision {type(entry).__name__}.{entry.name}",
                     }
@@ -53,8 +55,14 @@ def torchvision_accuracy(name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def with_accuracy(frame: pd.DataFrame, file: str | Path | None = None) -> pd.DataFrame:
+def with_accuracy(
+    frame: pd.DataFrame, file: str | Path | None = None, *, protocol: str = "single-crop"
+) -> pd.DataFrame:
     """A table of models with their accuracies.
+
+    Of several figures for a model, one of the wanted protocol is taken, and else one of the first
+    protocol of ``published.PROTOCOLS`` that there is: its ``protocol`` says so. Among those, a
+    source's own figures come before ones read off a chart, and complete ones before a top-1 alone.
 
     Args:
         frame: has a column ``model`` of references.
@@ -62,6 +70,7 @@ def with_accuracy(frame: pd.DataFrame, file: str | Path | None = None) -> pd.Dat
             Its names may leave out the reference's prefix; of a timm model without the tag of its
             weights, the tag that timm loads by default is meant. Without a file, torchvision's
             metadata and archscope's table of published figures answer.
+        protocol: the wanted one.
 
     Returns:
         The frame with ``top1``, ``top5``, ``protocol`` and ``accuracy_source``, missing where
@@ -70,41 +79,85 @@ def with_accuracy(frame: pd.DataFrame, file: str | Path | None = None) -> pd.Dat
     Raises:
         InvalidInput: the file cannot be read, or lacks one of the two columns.
     """
-    table = _read(Path(file)) if file is not None else None
-    found = [
-        _published(model) if table is None else _looked_up(model, table, str(file))
-        for model in frame["model"]
-    ]
+    table = _published() if file is None else _read(Path(file))
+    own = frame["source"] == "module" if "source" in frame and file is None else None
+    found = []
+    for place, model in enumerate(frame["model"]):
+        # A module of a person's own is not the published network of the same name.
+        known = [] if own is not None and own.iloc[place] else _looked_up(model, table, file)
+        found.append(_chosen(known, protocol))
     return frame.assign(**{name: [row.get(name) for row in found] for name in COLUMNS})
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
+def _chosen(rows: Sequence[Mapping[str, Any]], protocol: str) -> Mapping[str, Any]:
+    """The figure to show of several; the first of equally good ones."""
+
+    def rank(row: Mapping[str, Any]) -> tuple[bool, int, int, bool]:
+        return (
+            row["protocol"] != protocol,
+            _place(row["protocol"], PROTOCOLS),
+            _place(row.get("confidence"), CONFIDENCES),
+            row["top5"] is None,
+        )
+
+    return min(rows, key=rank, default={})
+
+
+def _place(word: str | None, words: Sequence[str]) -> int:
+    return words.index(word) if word in words else len(words)
+
+
+def _published() -> dict[str, list[dict[str, Any]]]:
+    """The table of published figures that have a top-1, by model."""
+    from archscope.published import published
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in published().dropna(subset=["top1"]).to_dict("records"):
+        figure = {
+            "top1": row["top1"],
+            "top5": None if row["top5"] != row["top5"] else row["top5"],
+            "protocol": row["protocol"],
+            "accuracy_source": row["source"],
+            "confidence": row["confidence"],
+        }
+        found.setdefault(row["model"], []).append(figure)
+    return found
+
+
+def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """A person's table, by model."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
             missing = [name for name in ("model", "top1") if name not in columns]
             if missing:
                 raise InvalidInput(f"{path} has no column {' and no column '.join(missing)}")
-            rows: dict[str, dict[str, str]] = {}
+            rows: dict[str, list[dict[str, Any]]] = {}
             for row in reader:
-                rows.setdefault(row["model"], row)
+                rows.setdefault(row["model"], []).append(row)
             return rows
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
 
 
-def _looked_up(model: str, table: Mapping[str, Mapping[str, str]], source: str) -> dict[str, Any]:
-    for name in _names(model):
-        if name in table:
-            row = table[name]
-            return {
-                "top1": _number(row["top1"], name, source),
-                "top5": _number(row.get("top5"), name, source),
-                "protocol": row.get("protocol"),
-                "accuracy_source": f"{source}: {name}",
-            }
-    return {}
+def _looked_up(
+    model: str, table: Mapping[str, list[dict[str, Any]]], file: str | Path | None
+) -> list[dict[str, Any]]:
+    if file is None:
+        prefix, _, name = model.rpartition(":")
+        return torchvision_accuracy(name) if prefix == "torchvision" else table.get(model, [])
+    found = next((name for name in _names(model) if name in table), None)
+    return [] if found is None else [_figure(row, found, str(file)) for row in table[found]]
+
+
+def _figure(row: Mapping[str, str], name: str, file: str) -> dict[str, Any]:
+    return {
+        "top1": _number(row["top1"], name, file),
+        "top5": _number(row.get("top5"), name, file),
+        "protocol": row.get("protocol") or None,
+        "accuracy_source": row.get("accuracy_source") or f"{file}: {name}",
+    }
 
 
 def _names(model: str) -> list[str]:
@@ -125,22 +178,8 @@ def _number(text: str | None, model: str, source: str) -> float | None:
         raise InvalidInput(f"{source}: the accuracy of {model} is '{text}', no number") from None
 
 
-def _published(model: str) -> dict[str, Any]:
-    from archscope.published import published
-
-    prefix, _, name = model.rpartition(":")
-    if prefix == "torchvision":
-        return next(iter(torchvision_accuracy(name)), {})
-    rows = published(model).dropna(subset=["top1"])
-    if rows.empty:
-        return {}
-    first = rows.iloc[0]
-    return {
-        "top1": first["top1"],
-        "top5": first["top5"],
-        "protocol": first["protocol"],
-        "accuracy_source": first["source"],
-    }
+def _protocol(dataset: str) -> str:
+    return "single-crop" if dataset == "ImageNet-1K" else f"other ({dataset})"
 
 
 def _crop(entry: Any) -> str:

@@ -49,7 +49,7 @@ def resolve(
             file that cannot be read.
     """
     check_positive("batch", batch)
-    source, name = _source(reference)
+    source, name = source_of(reference)
     request = Request(reference, batch, specs(input), mode, dict(options or {}), real)
     return source.resolve(name, request)
 
@@ -91,8 +91,13 @@ def _matches(pattern: str) -> list[str]:
     return matching
 
 
-def _source(reference: str) -> tuple[ModuleType, str]:
-    """The module that knows a reference, and the reference without its prefix."""
+def source_of(reference: str) -> tuple[ModuleType, str]:
+    """The module that knows a reference, and the reference without its prefix.
+
+    Raises:
+        InvalidInput: a pattern, or a file of weights.
+        ArchscopeError: what can be no reference.
+    """
     if _is_pattern(reference):
         count = len(_matches(reference))
         raise InvalidInput(f"'{reference}' names {count} models; one is wanted here")

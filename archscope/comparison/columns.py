@@ -1,0 +1,98 @@
+"""The columns of a comparison, in their order, and what kind of value each has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# "whole" numbers are exact; "exact" ones may be larger than any machine integer.
+COLUMNS = {
+    "model": "text",
+    "family": "text",
+    "source": "text",
+    "year": "whole",
+    "batch": "whole",
+    "input_shape": "shape",
+    "dtype": "text",
+    "params": "whole",
+    "trainable_params": "whole",
+    "macs": "whole",
+    "flops": "whole",
+    "activations": "whole",
+    "weight_bytes": "whole",
+    "peak_bytes": "whole",
+    "training_peak_bytes": "whole",
+    "depth": "whole",
+    "shortest_path": "whole",
+    "paths": "exact",
+    "mean_path": "number",
+    "effective_depth": "number",
+    "coverage": "number",
+    "top1": "number",
+    "top5": "number",
+    "protocol": "text",
+    "accuracy_source": "text",
+    "top1_per_mparams": "number",
+    "device": "text",
+    "latency_ms_p50": "number",
+    "throughput_per_s": "number",
+    "energy_mj": "number",
+    "power_w": "number",
+    "pareto": "flag",
+    "status": "text",
+}
+
+
+def comparison_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a DataFrame with every column; what a row lacks is missing.
+
+    Args:
+        rows: dictionaries of some of ``COLUMNS``, and of others that stay as they are.
+    """
+    import pandas as pd
+
+    names = dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)])
+    return pd.DataFrame(
+        {name: _column(name, [row.get(name) for row in rows]) for name in names},
+        index=range(len(rows)),
+    )
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with each of ``COLUMNS`` that it has in its own type."""
+    values = {
+        name: [
+            None if missing else value for value, missing in zip(column, column.isna(), strict=True)
+        ]
+        for name, column in frame.items()
+        if name in COLUMNS
+    }
+    return frame.assign(
+        **{name: _column(name, found).set_axis(frame.index) for name, found in values.items()}
+    )
+
+
+def _column(name: str, values: list[Any]) -> pd.Series:
+    import pandas as pd
+
+    match COLUMNS.get(name):
+        case "whole":
+            return pd.Series(values, dtype=_whole(name, values))
+        case "number":
+            return pd.Series(values, dtype="float64")
+        case "flag":
+            return pd.Series([bool(value) for value in values], dtype=bool)
+        case None:
+            return pd.Series(values)
+    return pd.Series(values, dtype=object)
+
+
+def _whole(name: str, values: Sequence[int | None]) -> str:
+    """Years are often missing; other whole numbers only where a network failed."""
+    known = [value for value in values if value is not None]
+    if any(abs(value) >= 2**63 for value in known):
+        return "object"
+    return "int64" if len(known) == len(values) and name != "year" else "Int64"
