@@ -151,9 +151,9 @@ class Report:
         return str(self)
 
     def _repr_html_(self) -> str:
-        from archscope.report.formats import render
+        from archscope.report.notebook import notebook
 
-        return render(self, "html")
+        return notebook(self)
 
 
 _BACKWARD = ("backward_macs", "backward_flops", "recomputed_macs", "recomputed_flops")
