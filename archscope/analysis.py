@@ -65,7 +65,7 @@ def analyze(
         raise InvalidInput("give inputs= (with the batch) or input= (without), not both")
     check_positive("batch", 1 if batch is None else batch)
     if isinstance(inputs, str):
-        inputs, made = made_by(inputs, batch or 1)
+        inputs, made = made_by(inputs, batch)
         kwargs = {**made, **(kwargs or {})}
     warnings: tuple[str, ...] = ()
     if isinstance(model, str):

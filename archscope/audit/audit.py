@@ -71,8 +71,9 @@ class Audit:
 
 def audit(
     reference: str,
+    inputs: str | None = None,
     *,
-    batch: int = 1,
+    batch: int | None = None,
     input: Any = None,
     counters: Sequence[str] | None = None,
     **options: Any,
@@ -81,7 +82,8 @@ def audit(
 
     Args:
         reference: as for ``analyze``; each tool builds the model for itself, in its own process.
-        batch: the batch size.
+        inputs: the function that makes the inputs, as "net.py:make_inputs".
+        batch: the batch size, 1 by default.
         input: the shape of one sample, as for ``analyze``.
         counters: any of "fvcore", "torch" (FlopCounterMode), "torchinfo", "ptflops", "thop";
             fvcore and torch by default.
@@ -95,9 +97,10 @@ def audit(
     for name in chosen:
         if name not in COUNTERS:
             raise UnknownName("counter", name, COUNTERS, see="archscope audit --help")
-    report = analyze(reference, batch=batch, input=input, **options)
+    report = analyze(reference, inputs, batch=batch, input=input, **options)
     request = {
         "reference": reference,
+        "inputs": inputs,
         "batch": batch,
         "input": _as_text(input),
         "options": options,

@@ -37,6 +37,7 @@ def main(text: str) -> None:
     from archscope.audit.counters import COUNTERS, counter, silence
     from archscope.errors import ArchscopeError
     from archscope.sources import resolve
+    from archscope.sources.inputs import called_with
     from archscope.trace.inputs import on_cpu, on_meta
 
     request = json.loads(text)
@@ -49,11 +50,12 @@ def main(text: str) -> None:
             torch.manual_seed(0)
             subject = resolve(
                 request["reference"],
-                batch=request["batch"],
+                batch=request["batch"] or 1,
                 input=request["input"],
                 options=request["options"],
                 real=not on_shapes,
             )
+            subject = called_with(subject, request["inputs"], request["batch"])
             model = subject.model.eval()
             if on_shapes:
                 model = model.to("meta")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli.completion import references
-from archscope.cli.options import WholeNumber, read_inputs, settings_of
-from archscope.cli.output import refuse_unwritable
+from archscope.cli.options import Asked, model_options
 from archscope.cli.tables import output_options, show_tables
 from archscope.report.numbers import count, exact
 from archscope.report.table import Table
@@ -21,18 +20,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", shell_complete=references)
 @click.option("--with", "counters", metavar="NAMES", help="fvcore,torch,torchinfo,ptflops,thop.")
-@click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
-@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="num_classes=10.")
-@click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
+@model_options("mode")
 @output_options
 def audit(
     model: str,
+    asked: Asked,
     counters: str | None,
-    batch: int,
-    inputs: tuple[str, ...],
-    settings: tuple[str, ...],
-    seq_len: int | None,
     format: str | None,
     width: int | None,
     file: str | None,
@@ -41,14 +34,13 @@ def audit(
 
     By default with fvcore and torch's FlopCounterMode.
     """
-    refuse_unwritable(file, format)
-    given = read_inputs(model, inputs)
-    options: dict[str, Any] = settings_of(model, settings, seq_len)
+    arguments = asked.arguments(model)
+    del arguments["mode"]  # the other tools count inference
 
     from archscope.audit import audit as run
 
     names = [name.strip() for name in counters.split(",")] if counters else None
-    found = run(model, batch=batch, input=given, counters=names, **options)
+    found = run(model, counters=names, **arguments)
     show_tables(
         _tables(found), data=_data(found), rows=_rows(found), format=format, width=width, file=file
     )

@@ -8,8 +8,7 @@ import click
 
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
-from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of, subject_options
-from archscope.cli.output import refuse_unwritable
+from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
 from archscope.cli.tables import output_options, show_tables
 from archscope.errors import InvalidInput
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", shell_complete=references)
-@subject_options
+@model_options()
 @click.option(
     "--count",
     type=OneOf("count", ("layers", "modules", "ops", "macs")),
@@ -37,12 +36,7 @@ if TYPE_CHECKING:
 @output_options
 def depth(
     model: str,
-    batch: int | None,
-    inputs: tuple[str, ...],
-    inputs_from: str | None,
-    mode: str,
-    settings: tuple[str, ...],
-    seq_len: int | None,
+    asked: Asked,
     count: str,
     layers: bool,
     time: bool,
@@ -61,18 +55,17 @@ def depth(
     MODEL is a name of `archscope list`, such as resnet50, or any other reference that
     `archscope table` takes.
     """
-    refuse_unwritable(file, format)
     if not gradient and (data or checkpoint or max_memory):
         raise InvalidInput("--data, --checkpoint and --max-memory are for --gradient")
     if gradient and count != "layers":
         raise InvalidInput("--gradient counts weight layers: leave out --count")
-    given = read_inputs(model, inputs)
-    options: dict[str, Any] = settings_of(model, settings, seq_len)
+    arguments = asked.arguments(model)
+    options = asked.options(model)
 
     from archscope.analysis import analyze
     from archscope.report.depth import DepthReport
 
-    report = analyze(model, inputs_from, batch=batch, input=given, mode=mode, **options)
+    report = analyze(model, **arguments)
     for warning in report.warnings:
         remark(f"warning: {warning}")
     found = DepthReport(report.trace, count)  # type: ignore[arg-type]

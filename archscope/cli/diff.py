@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli.completion import references
-from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
-from archscope.cli.output import refuse_unwritable
+from archscope.cli.options import Asked, model_options
 from archscope.cli.tables import output_options, show_tables
 from archscope.report.numbers import count, exact, memory, plural, shape
 from archscope.report.table import Table
@@ -22,15 +21,7 @@ _SETTING: dict[str, Any] = {"multiple": True, "metavar": "KEY=VALUE"}
 @click.command()
 @click.argument("before", shell_complete=references)
 @click.argument("after", shell_complete=references)
-@click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
-@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
-@click.option(
-    "--mode",
-    type=OneOf("mode", ("inference", "training")),
-    default="inference",
-    help="Training adds the backward pass.",
-)
-@click.option("--set", "settings", **_SETTING, help="An option of both: num_classes=10.")
+@model_options()
 @click.option("--set-before", "settings_before", **_SETTING, help="An option of BEFORE.")
 @click.option("--set-after", "settings_after", **_SETTING, help="An option of AFTER.")
 @click.option("--all", "everything", is_flag=True, help="Show layers too that did not change.")
@@ -38,10 +29,7 @@ _SETTING: dict[str, Any] = {"multiple": True, "metavar": "KEY=VALUE"}
 def diff(
     before: str,
     after: str,
-    batch: int,
-    inputs: tuple[str, ...],
-    mode: str,
-    settings: tuple[str, ...],
+    asked: Asked,
     settings_before: tuple[str, ...],
     settings_after: tuple[str, ...],
     everything: bool,
@@ -52,18 +40,14 @@ def diff(
     """Show which layers AFTER has added, removed or changed, and what each cost gains.
 
     Both are models as for `archscope table`; one in a Python file may be taken from a git revision:
-    net.py:Net@HEAD~1.
+    net.py:Net@HEAD~1. Inputs and --set are for both.
     """
-    refuse_unwritable(file, format)
-
     from archscope.diff import diff as aligned
     from archscope.diff import side
 
     def analysed(model: str, own: tuple[str, ...]) -> Any:
-        options = settings_of(model, (*settings, *own), None)
-        given = read_inputs(model, inputs)
-        texts = list(inputs) if given else None
-        return side(model, batch=batch, input=texts, mode=mode, **options)
+        # As text, since a revision is analysed in another process.
+        return side(model, **asked.arguments(model, own) | {"input": list(asked.inputs) or None})
 
     found = aligned(analysed(before, settings_before), analysed(after, settings_after))
     shown = [change for change in found.changes if everything or change.status != "same"]

@@ -9,7 +9,8 @@ import click
 
 from archscope.cli.completion import references
 from archscope.cli.errors import write
-from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
+from archscope.cli.options import Asked, OneOf, model_options
+from archscope.errors import InvalidInput
 
 _FORMATS = ("perfetto", "model-explorer")
 _COSTS = ("macs", "flops", "bytes_read", "bytes_written", "output_elements")
@@ -18,27 +19,14 @@ _COSTS = ("macs", "flops", "bytes_read", "bytes_written", "output_elements")
 @click.command()
 @click.argument("format", type=OneOf("format", _FORMATS))
 @click.argument("model", shell_complete=references)
-@click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
-@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
-@click.option(
-    "--mode",
-    type=OneOf("mode", ("inference", "training")),
-    default="inference",
-    help="Training adds the backward pass; for perfetto.",
-)
-@click.option("--cost", type=OneOf("cost", _COSTS), default="macs", help="For model-explorer.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="num_classes=10.")
-@click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
+@model_options()
+@click.option("--cost", type=OneOf("cost", _COSTS), help="For model-explorer; macs if absent.")
 @click.option("-o", "--output", "file", metavar="FILE", help="Write to a file.")
 def export(
     format: str,
     model: str,
-    batch: int,
-    inputs: tuple[str, ...],
-    mode: str,
-    cost: str,
-    settings: tuple[str, ...],
-    seq_len: int | None,
+    asked: Asked,
+    cost: str | None,
     file: str | None,
 ) -> None:
     """Write MODEL's run as JSON that another tool opens.
@@ -48,21 +36,30 @@ def export(
     """
     from archscope.report.files import write_text
 
-    given = read_inputs(model, inputs)
-    options = settings_of(model, settings, seq_len)
+    arguments = asked.arguments(model)
     content: dict[str, Any]
     if format == "perfetto":
+        if cost is not None:
+            raise InvalidInput("--cost is for model-explorer; a Perfetto trace has all of them")
         from archscope.analysis import analyze
         from archscope.export import trace_events
 
-        report = analyze(model, batch=batch, input=given, mode=mode, **options)
-        content = trace_events(report.trace)
+        content = trace_events(analyze(model, **arguments).trace)
     else:
+        if asked.mode == "training":
+            raise InvalidInput("model-explorer shows the forward pass; leave --mode out")
         from archscope.export import node_data
         from archscope.sources import resolve
+        from archscope.sources.inputs import called_with
 
-        subject = resolve(model, batch=batch, input=given, options=options)
-        content = node_data(subject, cost)
+        subject = resolve(
+            model,
+            batch=asked.batch or 1,
+            input=arguments["input"],
+            options=asked.options(model),
+        )
+        subject = called_with(subject, asked.inputs_from, asked.batch)
+        content = node_data(subject, cost or "macs")
     text = json.dumps(content) + "\n"
     if file is None:
         write(text)

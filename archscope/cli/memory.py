@@ -8,8 +8,7 @@ import click
 
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
-from archscope.cli.options import OneOf, Size, read_inputs, settings_of, subject_options
-from archscope.cli.output import refuse_unwritable
+from archscope.cli.options import Asked, OneOf, Size, model_options
 from archscope.cli.tables import output_options, show_tables
 from archscope.errors import InvalidInput
 
@@ -42,7 +41,7 @@ class Range(click.ParamType):
 
 @click.command()
 @click.argument("model", shell_complete=references)
-@subject_options
+@model_options()
 @click.option(
     "--optimizer",
     type=OneOf("optimizer", ("sgd", "momentum", "adam", "adamw")),
@@ -72,12 +71,7 @@ class Range(click.ParamType):
 @output_options
 def memory(
     model: str,
-    batch: int | None,
-    inputs: tuple[str, ...],
-    inputs_from: str | None,
-    mode: str,
-    settings: tuple[str, ...],
-    seq_len: int | None,
+    asked: Asked,
     over: tuple[str, int, int, int] | None,
     fit: int | None,
     layers: bool,
@@ -92,38 +86,28 @@ def memory(
     MODEL is a name of `archscope list`, such as resnet50, or any other reference that
     `archscope table` takes. --over and --fit find the law by which the peak grows.
     """
-    refuse_unwritable(file, format)
-    if (over or fit) and (inputs_from or layers or figure):
+    if (over or fit) and (asked.inputs_from or layers or figure):
         raise InvalidInput("--over and --fit go without --inputs-from, --layers and --plot")
-    if over and over[0] == "batch" and batch is not None:
+    if over and over[0] == "batch" and asked.batch is not None:
         raise InvalidInput("--over batch=.. varies the batch; leave --batch out")
-    subject = {
-        "batch": batch,
-        "input": read_inputs(model, inputs),
-        "mode": mode,
-        "execution": {name: value for name, value in execution.items() if value is not None},
-    }
-    options = settings_of(model, settings, seq_len)
+    chosen = {name: value for name, value in execution.items() if value is not None}
+    arguments = asked.arguments(model) | {"execution": chosen}
     if over or fit:
+        options = asked.options(model)
+        subject = {name: arguments[name] for name in ("batch", "input", "mode", "execution")}
         found: Any = _law(model, over or ("batch", 1, 256, 1), fit, subject, options)
         tables = found.tables()
     else:
-        found = _report(model, inputs_from, subject, options, figure)
+        found = _report(model, arguments, figure)
         tables = found.tables(layers=layers)
     show_tables(tables, data=found.data(), rows=found.rows(), format=format, width=width, file=file)
 
 
-def _report(
-    model: str,
-    inputs_from: str | None,
-    subject: dict[str, Any],
-    options: dict[str, Any],
-    figure: str | None,
-) -> Any:
+def _report(model: str, arguments: dict[str, Any], figure: str | None) -> Any:
     from archscope.analysis import analyze
     from archscope.report.memory import MemoryReport
 
-    report = analyze(model, inputs_from, **subject, **options)
+    report = analyze(model, **arguments)
     for warning in report.warnings:
         remark(f"warning: {warning}")
     if figure is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,6 +14,7 @@ import click
 from archscope.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from archscope.models.catalog import Architecture
     from archscope.sources.inputs import InputSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -61,39 +64,92 @@ class Size(click.ParamType):
         return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit or " "))
 
 
-def subject_options(command: Command) -> Command:
-    """The options that say what is analysed: batch, input, mode, settings of the architecture."""
-    for option in reversed(
-        [
-            click.option("--batch", type=WholeNumber(), help="Batch size; 1 if absent."),
-            click.option(
-                "--input",
-                "inputs",
-                multiple=True,
-                metavar="SHAPE",
-                help="One sample, 3x320x320 or int64:128; a keyword input is ids:int64:1x128.",
-            ),
-            click.option(
-                "--inputs-from",
-                metavar="FUNCTION",
-                help="What makes the inputs: net.py:make_inputs.",
-            ),
-            click.option(
-                "--mode",
-                type=OneOf("mode", ("inference", "training")),
-                default="inference",
-                help="Training adds the backward pass.",
-            ),
-            click.option(
-                "--set",
-                "settings",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="An option of the architecture, as often as needed: num_classes=10.",
-            ),
-            click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence."),
-        ]
-    ):
+@dataclass(frozen=True)
+class Asked:
+    """What the options of ``model_options`` say about a model."""
+
+    batch: int | None = None
+    inputs: tuple[str, ...] = ()
+    inputs_from: str | None = None
+    mode: str = "inference"
+    settings: tuple[str, ...] = ()
+    seq_len: int | None = None
+
+    def options(self, model: str, own: Iterable[str] = ()) -> dict[str, Any]:
+        """The options of the architecture, its ``own`` settings last."""
+        return settings_of(model, (*self.settings, *own), self.seq_len)
+
+    def arguments(self, model: str, own: Iterable[str] = ()) -> dict[str, Any]:
+        """The keyword arguments of ``archscope.analyze``.
+
+        Raises:
+            InvalidInput: an input or a setting that cannot be read, or two kinds of inputs.
+        """
+        if self.inputs and self.inputs_from:
+            raise InvalidInput("give either --input or --inputs-from, not both")
+        return {
+            "inputs": self.inputs_from,
+            "batch": self.batch,
+            "input": read_inputs(model, self.inputs),
+            "mode": self.mode,
+            **self.options(model, own),
+        }
+
+
+_MODEL_OPTIONS = {
+    "batch": click.option("--batch", type=WholeNumber(), help="Batch size; 1 if absent."),
+    "inputs": click.option(
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="SHAPE",
+        help="One sample, 3x320x320 or int64:128; a keyword input is ids:int64:1x128.",
+    ),
+    "inputs_from": click.option(
+        "--inputs-from",
+        "--inputs",
+        "inputs_from",
+        metavar="FUNCTION",
+        help="What makes the inputs: net.py:make_inputs.",
+    ),
+    "mode": click.option(
+        "--mode",
+        type=OneOf("mode", ("inference", "training")),
+        default="inference",
+        help="Training adds the backward pass.",
+    ),
+    "settings": click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the architecture, as often as needed: num_classes=10.",
+    ),
+    "seq_len": click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence."),
+}
+
+
+def model_options(*without: str) -> Callable[[Command], Command]:
+    """Options that say what is analysed; the command gets them as one argument, ``asked``.
+
+    Args:
+        without: names of ``Asked`` that the command has no option for.
+    """
+    chosen = {name: option for name, option in _MODEL_OPTIONS.items() if name not in without}
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def gathered(*args: Any, **kwargs: Any) -> Any:
+            asked = Asked(**{name: kwargs.pop(name) for name in chosen})
+            return command(*args, asked=asked, **kwargs)
+
+        return with_options(chosen.values(), gathered)
+
+    return decorate
+
+
+def with_options(options: Iterable[Callable[..., Any]], command: Callable[..., Any]) -> Any:
+    for option in reversed(list(options)):
         command = option(command)
     return command
 
@@ -109,10 +165,19 @@ def read_inputs(model: str, texts: Sequence[str]) -> list[InputSpec] | None:
 
     given = [parse_input(text) for text in texts]
     architecture = architectures().get(model)
-    if architecture and len(given) == 1 and len(given[0].shape) != len(architecture.input):
-        wanted = "x".join(map(str, architecture.input))
-        raise InvalidInput(f"{model} takes an input of {wanted}, without the batch, not {texts[0]}")
+    if architecture and len(given) == 1:
+        _refuse_misfit(architecture, given[0], texts[0])
     return given or None
+
+
+def _refuse_misfit(architecture: Architecture, given: InputSpec, text: str) -> None:
+    """A keyword input has the batch in front, a positional one has not."""
+    if len(given.shape) != len(architecture.input) + bool(given.name):
+        wanted = "x".join(map(str, architecture.input))
+        raise InvalidInput(
+            f"{architecture.name} takes an input of {wanted}, without the batch, not {text}"
+            + (f"; with it, as a keyword, {given.name}:1x{wanted}" if given.name else "")
+        )
 
 
 def settings_of(model: str, settings: Iterable[str], seq_len: int | None) -> dict[str, Any]:

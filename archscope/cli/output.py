@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.cli.errors import remark, write
+from archscope.errors import InvalidInput
+from archscope.report.table import FORMATS
 
 if TYPE_CHECKING:
     from archscope.report import Report
@@ -63,16 +65,27 @@ def deliver(
         write_text(Path(file), text)
 
 
-def refuse_unwritable(file: str | None, format: str | None) -> None:
+def refuse_unwritable(
+    file: str | None, format: str | None, formats: Sequence[str] = FORMATS
+) -> None:
     """Find out before the analysis, and not after it, that its result has no place to go.
 
     Raises:
-        ArchscopeError: the ending tells no format.
+        ArchscopeError: the ending tells no format, none of ``formats``, or another one than was
+            asked for.
     """
-    if file is not None and format is None:
-        from archscope.report.files import format_of
+    if file is None:
+        return
+    from archscope.report.files import ENDINGS, format_of
 
-        format_of(file)
+    if format is None:
+        if (told := format_of(file)) not in formats:
+            known = [ending for ending, name in ENDINGS.items() if name in formats]
+            raise InvalidInput(f"'{file}' cannot be {told} here; a name ends in {', '.join(known)}")
+        return
+    told = ENDINGS.get(Path(file).suffix.lower(), "plain")
+    if told not in (format, "plain"):  # a .txt file may hold any text
+        raise InvalidInput(f"'{file}' ends as {told} does, but --format is {format}; drop one")
 
 
 def _draws_rules() -> bool:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import click
 
 from archscope.cli.errors import remark
-from archscope.cli.options import OneOf, read_inputs, settings_of, subject_options
-from archscope.cli.output import refuse_unwritable
+from archscope.cli.options import Asked, OneOf, model_options
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES, find_device
 
 
 @click.command()
 @click.argument("model")
-@subject_options
+@model_options()
 @click.option(
     "--device", required=True, metavar="NAME", help="See archscope device list: h100, rtx-4090."
 )
@@ -21,12 +20,7 @@ from archscope.devices import DTYPES, find_device
 @output_options
 def roofline(
     model: str,
-    batch: int | None,
-    inputs: tuple[str, ...],
-    inputs_from: str | None,
-    mode: str,
-    settings: tuple[str, ...],
-    seq_len: int | None,
+    asked: Asked,
     device: str,
     dtype: str | None,
     format: str | None,
@@ -37,7 +31,6 @@ def roofline(
 
     MODEL is a reference, as for `archscope table`.
     """
-    refuse_unwritable(file, format)
     card = find_device(device)
 
     from archscope.analysis import analyze
@@ -45,15 +38,11 @@ def roofline(
 
     report = analyze(
         model,
-        inputs_from,
-        batch=batch,
-        input=read_inputs(model, inputs),
-        mode=mode,
         execution={
             "device": "cpu" if card.kind == "cpu" else "cuda",
             "dtype": "fp32" if dtype == "tf32" else dtype,
         },
-        **settings_of(model, settings, seq_len),
+        **asked.arguments(model),
     )
     for warning in report.warnings:
         remark(f"warning: {warning}")

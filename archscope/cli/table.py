@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from archscope.cli.completion import references
-from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of, subject_options
-from archscope.cli.output import refuse_unwritable, show
+from archscope.cli.options import Asked, OneOf, model_options
+from archscope.cli.output import show
+from archscope.cli.tables import output_in
 from archscope.report.table import FORMATS
 
 _LEVELS = ("layer", "block", "op")
@@ -16,7 +15,7 @@ _LEVELS = ("layer", "block", "op")
 
 @click.command()
 @click.argument("model", shell_complete=references)
-@subject_options
+@model_options()
 @click.option(
     "--level",
     type=OneOf("level", _LEVELS),
@@ -27,21 +26,10 @@ _LEVELS = ("layer", "block", "op")
 @click.option("--bias/--no-bias", default=False, help="Whether parameters include the biases.")
 @click.option("--all", "everything", is_flag=True, help="Show layers too that add nothing.")
 @click.option("--strict", is_flag=True, help="Refuse a model with an operator without formula.")
-@click.option(
-    "--format",
-    type=OneOf("format", FORMATS),
-    help="By default rich on a terminal, plain in a pipe, or what FILE ends in.",
-)
-@click.option("--width", type=WholeNumber(), help="Characters in a line; the terminal's if absent.")
-@click.option("-o", "--output", "file", metavar="FILE", help="Write to a file.")
+@output_in(FORMATS, files=["parquet"])
 def table(
     model: str,
-    batch: int | None,
-    inputs: tuple[str, ...],
-    inputs_from: str | None,
-    mode: str,
-    settings: tuple[str, ...],
-    seq_len: int | None,
+    asked: Asked,
     level: str,
     columns: str | None,
     bias: bool,
@@ -56,17 +44,13 @@ def table(
     MODEL is a name of `archscope list`, such as vgg16; or torchvision:resnet50, timm:NAME,
     hf:config.json, net.py:Net, package.module:Net, model.pt2.
     """
-    refuse_unwritable(file, format)
-    given = read_inputs(model, inputs)
-    options: dict[str, Any] = settings_of(model, settings, seq_len)
+    arguments = asked.arguments(model)
 
     from archscope.analysis import analyze
     from archscope.report.columns import named
     from archscope.report.costs import View
 
     asked_for = tuple(named(filter(None, map(str.strip, (columns or "").split(",")))))
-    report = analyze(
-        model, inputs_from, batch=batch, input=given, mode=mode, strict=strict, **options
-    )
+    report = analyze(model, strict=strict, **arguments)
     view = View(level, asked_for, bias, everything)
     show(report, view, format=format, width=width, file=file)

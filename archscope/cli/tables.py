@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import click
 
-from archscope.cli.options import OneOf, WholeNumber
-from archscope.cli.output import deliver
+from archscope.cli.options import OneOf, WholeNumber, with_options
+from archscope.cli.output import deliver, refuse_unwritable
 from archscope.report.drawing import FORMATS, draw
 from archscope.report.table import Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def output_options(command: Command) -> Command:
-    """--format, --width and --output."""
-    for option in (
-        click.option("-o", "--output", "file", metavar="FILE", help="Write to a file."),
-        click.option("--width", type=WholeNumber(), help="Characters in a line."),
+def output_in(formats: Sequence[str], *, files: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """--format, --width and --output; what contradicts itself is refused before the command runs.
+
+    Args:
+        formats: what --format may say.
+        files: further formats that only a file has, told by its ending.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            refuse_unwritable(kwargs["file"], kwargs["format"], (*formats, *files))
+            return command(*args, **kwargs)
+
+        return with_options(options, checked)
+
+    options = (
         click.option(
             "--format",
-            type=OneOf("format", FORMATS),
+            type=OneOf("format", formats),
             help="By default rich on a terminal, plain in a pipe, or what FILE ends in.",
         ),
-    ):
-        command = option(command)
-    return command
+        click.option(
+            "--width", type=WholeNumber(), help="Characters in a line; the terminal's if absent."
+        ),
+        click.option("-o", "--output", "file", metavar="FILE", help="Write to a file."),
+    )
+    return decorate
+
+
+output_options = output_in(FORMATS)
 
 
 def show_tables(
