@@ -20,7 +20,9 @@ class Device:
     """A device's ceilings: FLOP/s of matrix products per dtype, bytes/s of memory, s per launch.
 
     The product rates are dense, those of tensor cores where there are any. ``source`` says who
-    published them.
+    published or measured them, ``checked`` which pages confirm them and ``unconfirmed`` what none
+    did ("fp64", "bandwidth"). ``cache_bandwidth`` is for operators that touch no more than
+    ``cache_bytes``; None where only the memory's is known.
     """
 
     name: str
@@ -30,9 +32,16 @@ class Device:
     peaks: Mapping[str, float]
     bandwidth: float
     launch: float
-    power_w: float
+    power_w: float | None
     source: str
     memory_bytes: int | None = None
+    note: str = ""
+    checked: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    cache_bandwidth: float | None = None
+    cache_bytes: int = 0
+    threads: int | None = None  # of a CPU whose ceilings were measured
+    basis: str = "published"  # or "measured"
 
     def product_rate(self, dtype: str) -> float:
         """FLOP/s of matrix products; a dtype without units of its own runs at the fp32 rate."""
@@ -43,6 +52,12 @@ class Device:
     def vector_rate(self, dtype: str) -> float:
         """FLOP/s of all else, which tensor cores don't do: frameworks compute it in fp32."""
         return min(self.product_rate("fp32"), self.product_rate(dtype))
+
+    def bandwidth_for(self, traffic: int) -> float:
+        """Bytes/s at which an operator can touch so many bytes: a cache's, if they fit there."""
+        if self.cache_bandwidth is None or traffic > self.cache_bytes:
+            return self.bandwidth
+        return self.cache_bandwidth
 
     def ridge(self, dtype: str) -> float:
         """FLOP/B at which both ceilings meet (Williams et al. 2009)."""
@@ -74,6 +89,8 @@ def _device(name: str, card: Mapping[str, object]) -> Device:
     fields: dict[str, object] = dict(card)
     tflops: Mapping[str, float] = fields.pop("tflops")  # type: ignore[assignment]
     memory = fields.pop("memory_gb", None)
+    for several in ("checked", "unconfirmed"):
+        fields[several] = tuple(fields.get(several, ()))  # type: ignore[arg-type]
     return Device(
         name=name,
         peaks={dtype: rate * 1e12 for dtype, rate in tflops.items()},

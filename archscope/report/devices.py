@@ -19,20 +19,26 @@ def devices_table(cards: Sequence[Device]) -> Table:
             card.title,
             *(f"{card.peaks[dtype] / 1e12:g}" if dtype in card.peaks else "" for dtype in rates),
             f"{card.bandwidth / 1e9:g}",
+            _doubt(card),
         ]
         for card in cards
     ]
     return table(
         "devices",
-        ["name", "device", *rates, "GB/s"],
+        ["name", "device", *rates, "GB/s", "unconfirmed"],
         rows,
-        left=("device",),
+        left=("device", "unconfirmed"),
         caption=[
             "TFLOP/s of matrix products, dense, as published; tf32, bf16 and fp16 are the tensor "
-            "cores' where there are any. A dtype without a rate runs at that of fp32. "
-            "Sources: --format csv."
+            "cores' where there are any. A dtype without a rate runs at that of fp32. Each card "
+            "was compared with other pages; unconfirmed is what none of them gave. GPUs at their "
+            "boost clock, CPUs at their base clock. Sources, pages and notes: --format csv."
         ],
     )
+
+
+def _doubt(card: Device) -> str:
+    return ", ".join(card.unconfirmed) if card.checked else "all"
 
 
 def device_row(card: Device) -> dict[str, Any]:
@@ -48,6 +54,10 @@ def device_row(card: Device) -> dict[str, Any]:
         "power_w": card.power_w,
         "launch_us": round(1e6 * card.launch, 3),
         "source": card.source,
+        "note": card.note,
+        "checked": " ".join(card.checked),
+        "unconfirmed": _doubt(card) if card.basis == "published" else "",
+        "basis": card.basis,
     }
 
 
@@ -63,17 +73,18 @@ def calibration_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             "" if row["threads"] is None else str(row["threads"]),
             *(_rate(row["tflops"].get(dtype)) for dtype in DTYPES),
             f"{row['bandwidth_gb_s']:.4g}",
+            "" if row.get("cache_gb_s") is None else f"{row['cache_gb_s']:.4g}",
             row["date"][:10],
         ]
         for row in rows
     ]
     return table(
         "calibrated here",
-        ["device", "threads", *DTYPES, "GB/s", "date"],
+        ["device", "threads", *DTYPES, "GB/s", "cached", "date"],
         cells,
         caption=[
-            "TFLOP/s of torch.mm on random matrices, GB/s of a copy; medians, measured. On a CPU "
-            "convolutions have kernels of their own, which may be faster than its torch.mm."
+            "TFLOP/s of torch.mm on random matrices, or on a CPU of a 3x3 convolution where that "
+            "is faster; GB/s of a copy far larger than any cache, then of one that fits. Medians."
         ],
     )
 
