@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import ArchscopeError
+from archscope.devices import Device, find_device
+from archscope.errors import ArchscopeError, InvalidInput
+
+# No calibration measures a launch; the orders of magnitude of data/devices.toml.
+_LAUNCH = {"cpu": 1e-6, "gpu": 3e-6}
 
 
 def cache_file() -> Path:
@@ -32,6 +36,74 @@ def ceilings(title: str, threads: int | None) -> dict[str, Any] | None:
         if (row.get("title"), row.get("threads")) == (title, threads):
             return row
     return None
+
+
+def device_named(name: str, threads: int | None = None) -> Device:
+    """A card by name, or the device at hand ("cpu", "cuda:0") with its calibrated ceilings.
+
+    Args:
+        name: as in ``archscope device list``, or "cpu", "cuda" or "cuda:N".
+        threads: of the CPU at hand; torch's own choice by default.
+
+    Raises:
+        UnknownName: there is no such card.
+        InvalidInput: the device at hand was not calibrated, or threads of a card.
+    """
+    if name.partition(":")[0] in ("cpu", "cuda"):
+        return measured_device(name, threads)
+    found = find_device(name)
+    if threads is not None:
+        raise InvalidInput(f"threads are for the CPU at hand (cpu), not for {found.name}")
+    return found
+
+
+def measured_device(name: str, threads: int | None = None) -> Device:
+    """The device at hand with the ceilings that were calibrated on it.
+
+    Args:
+        name: "cpu", "cuda" or "cuda:N".
+        threads: of the CPU; torch's own choice by default.
+
+    Raises:
+        InvalidInput: there is no such device, or it was not calibrated with so many threads.
+    """
+    import torch
+
+    from archscope.measure.devices import device_at_hand
+
+    at_hand = device_at_hand(name)
+    count = (threads or torch.get_num_threads()) if at_hand.name == "cpu" else None
+    row = ceilings(at_hand.title, count)
+    if row is None:
+        setting = f" --threads {count}" if count else ""
+        of = f" on {count} thread{'s' * (count > 1)}" if count else ""
+        raise InvalidInput(
+            f"{at_hand.name} was not calibrated{of}; run "
+            f"`archscope device calibrate --device {at_hand.name}{setting}` once"
+        )
+    return device_of(row)
+
+
+def device_of(row: Mapping[str, Any]) -> Device:
+    """A calibration as a device."""
+    kind, count = ("cpu" if row["device"] == "cpu" else "gpu"), row["threads"]
+    of = f", {count} thread{'s' * (count > 1)}" if count else ""
+    cache = row.get("cache_gb_s")
+    return Device(
+        name=row["device"],
+        title=f"{row['title']}{of}",
+        kind=kind,
+        year=int(row["date"][:4]),
+        peaks={dtype: rate * 1e12 for dtype, rate in row["tflops"].items() if rate},
+        bandwidth=row["bandwidth_gb_s"] * 1e9,
+        launch=_LAUNCH[kind],
+        power_w=None,
+        source=f"measured here on {row['date'][:10]} with torch {row['torch']}",
+        cache_bandwidth=cache * 1e9 if cache else None,
+        cache_bytes=row.get("cache_bytes") or 0,
+        threads=count,
+        basis="measured",
+    )
 
 
 def remember(rows: Sequence[dict[str, Any]]) -> Path:

@@ -6,8 +6,12 @@ memory traffic at the peak bandwidth, and as one launch::
     t >= max(2 macs / P_product + (flops - 2 macs) / P_vector,  bytes / B,  launch)
 
 Compulsory traffic reads every operand once and writes every result once. Operators run one after
-the other, as in eager torch: what a compiler would fuse goes through memory here. A cache that
-holds a layer's input from the layer before makes it faster than this "least" time.
+the other, as in eager torch: what a compiler would fuse goes through memory here.
+
+Of a published card only the main memory's B is known. A cache that still holds a layer's input
+from the layer before then makes the layer faster than this "least" time: what a layer reaches of
+its roof may be more than all of it. A calibrated device has a second B, that of its caches, for
+operators that touch no more than the last of them holds; there the least time is a bound.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import layers
-from archscope.devices import Device, find_device
+from archscope.calibrated import device_named
+from archscope.devices import Device
 from archscope.trace.records import Op, Trace
 
 if TYPE_CHECKING:
@@ -61,7 +66,8 @@ def roofline(trace: Trace, device: str | Device, *, tf32: bool = False) -> pd.Da
 
     Args:
         trace: the trace of a model; its dtypes choose the ceilings.
-        device: the name of a card ("h100") or a ``Device``.
+        device: the name of a card ("h100"), "cpu" or "cuda" for the ceilings that were calibrated
+            on the device at hand, or a ``Device``.
         tf32: matrix products of float32 run on tensor cores, in TF32.
 
     Returns:
@@ -72,6 +78,7 @@ def roofline(trace: Trace, device: str | Device, *, tf32: bool = False) -> pd.Da
 
     Raises:
         UnknownName: there is no such device.
+        InvalidInput: the device at hand was not calibrated.
     """
     rows = roofline_rows(trace, device, tf32=tf32)
     found = frame(rows)
@@ -147,11 +154,11 @@ def _largest(times: Mapping[Bound, float]) -> Bound:
 
 def _limits(op: Op, device: Device, tf32: bool) -> dict[Bound, float]:
     dtype = _DTYPES.get(op.dtype, "fp32")
-    products = 2 * op.macs
+    products, traffic = 2 * op.macs, op.bytes_read + op.bytes_written
     rate = device.product_rate("tf32" if tf32 and dtype == "fp32" else dtype)
     return {
         "compute": products / rate + max(op.flops - products, 0) / device.vector_rate(dtype),
-        "memory": (op.bytes_read + op.bytes_written) / device.bandwidth,
+        "memory": traffic / device.bandwidth_for(traffic),
         "launch": device.launch,
     }
 
@@ -171,4 +178,4 @@ def _columns(cost: Estimate) -> dict[str, Any]:
 
 
 def _card(device: str | Device) -> Device:
-    return find_device(device) if isinstance(device, str) else device
+    return device_named(device) if isinstance(device, str) else device
