@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.comparison.columns import comparison_frame, typed
+from archscope.accuracy import with_accuracy
+from archscope.comparison.columns import COLUMNS, comparison_frame, typed
+from archscope.comparison.expressions import parse
+from archscope.comparison.expressions import where as holding
+from archscope.comparison.measured import with_measurements
+from archscope.comparison.order import RELATIVE, SUFFIX
+from archscope.comparison.order import relative_to as in_multiples
+from archscope.comparison.order import sort as sorted_by
 from archscope.comparison.origin import origin
 from archscope.comparison.pareto import pareto
 from archscope.comparison.row import DEFAULT, check_analyses, failed_row, network_row, reason
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName, UnknownOption
-from archscope.sources import check_positive, expand
+from archscope.sources import check_positive, expand, resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
     Models = str | nn.Module | Iterable[str | nn.Module | tuple[str, nn.Module]]
 
 Named = tuple[str, Any]  # what to call it; a reference or a module
+
+_EXAMPLES = {"text": "", "shape": (1,), "flag": True}  # values of a column, by its kind
 
 INTERRUPTED = "interrupted before it was analysed"
 
@@ -34,12 +44,20 @@ def compare(
     analyses: Collection[str] = DEFAULT,
     effective_depth: bool = False,
     execution: Mapping[str, Any] | None = None,
-    accuracy: str | None = None,
+    accuracy: str | Path | None = None,
     protocol: str = "single-crop",
+    measured: Iterable[str | Path] = (),
+    measured_where: str | None = None,
+    relative_to: str | None = None,
+    where: str | None = None,
+    sort: str | Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Networks beside each other.
+
+    A network that cannot be built or run is a row that says why. An interrupt ends the analysis,
+    and the rows that are left say that.
 
     Args:
         models: references, patterns of them ("timm:resnet*"), modules or pairs of a name and a
@@ -50,29 +68,61 @@ def compare(
         analyses: some of ``ANALYSES``, see ``network_row``.
         effective_depth: measure it, too, with random weights.
         execution: how to run, choices of ``archscope.trace``: ``{"dtype": "bf16"}``.
+        accuracy: a table of accuracies in place of the published ones, see
+            ``archscope.accuracy.with_accuracy``.
+        protocol: of accuracies; a network that has none of this protocol is shown with its own.
+        measured: files of ``archscope latency`` and ``energy``, see ``with_measurements``.
+        measured_where: which of their rows to use.
+        relative_to: a network; what all cost in multiples of it are columns ``..._relative``. It is
+            added if it is not among the models.
+        where: keep the rows for which this is true, "params < 30M and top1 > 75".
+        sort: by a column, "top1,desc", or by several.
         progress: called with a line of text for each network.
         options: options of every reference, ``num_classes=10``.
 
     Returns:
-        A row per network with the columns of ``archscope.comparison.columns.COLUMNS``. ``status``
-        is "ok", or says why a network has no figures. ``pareto`` marks the front of most top-1
-        accuracy for least MACs, among networks of one protocol.
+        A row per network with the columns of ``archscope.comparison.columns.COLUMNS``. MACs, FLOPs
+        and activations are those of the whole batch. Published accuracies are missing where
+        ``input`` or ``options`` make it another network than the published one. ``pareto`` marks
+        the front of most top-1 accuracy for least MACs, among rows of one protocol. ``status`` is
+        "ok", or says why a network has no figures. ``attrs["notes"]`` say what a reader should
+        know.
 
     Raises:
-        ArchscopeError: a name or an analysis that there is not, or a setting that is wrong for all.
+        UnknownName: a network, column or analysis that there is not.
+        InvalidInput: an expression or a file that cannot be read; no network at all.
+        UnknownOption: no network takes the option.
     """
-    chosen = (*analyses, "effective_depth") if effective_depth else tuple(analyses)
+    listed = named(models)
+    if relative_to is not None and relative_to not in dict(listed):
+        listed += named(relative_to)
+    check_columns(where, sort, relative=relative_to is not None)
     rows = comparison_rows(
-        models,
+        listed,
         inputs,
         batch=batch,
         input=input,
-        analyses=chosen,
+        analyses={
+            **dict.fromkeys(analyses),
+            **({"effective_depth": None} if effective_depth else {}),
+        },
         execution=execution,
         progress=progress,
         **options,
     )
-    return completed(comparison_frame(rows), accuracy=accuracy, protocol=protocol)
+    frame = typed(with_accuracy(comparison_frame(rows), accuracy, protocol=protocol))
+    if accuracy is None:
+        frame = _only_as_published(frame, input, options)
+    if measured:
+        frame = typed(with_measurements(frame, measured, condition=measured_where))
+    frame["top1_per_mparams"] = frame["top1"] / (frame["params"].astype("float64") / 1e6)
+    frame["pareto"] = _fronts(frame)
+    if relative_to is not None:
+        frame = in_multiples(frame, relative_to)
+    if where is not None:
+        frame = holding(frame, where)
+        frame["pareto"] = _fronts(frame)  # among those that are left
+    return sorted_by(frame, sort).reset_index(drop=True)
 
 
 def comparison_rows(
@@ -126,24 +176,58 @@ def comparison_rows(
     return rows
 
 
-def completed(
-    frame: pd.DataFrame, *, accuracy: str | None = None, protocol: str = "single-crop"
-) -> pd.DataFrame:
-    """Accuracies beside the costs, and what follows from both."""
-    from archscope.accuracy import with_accuracy
+def check_columns(
+    where: str | None, sort: str | Sequence[str] = (), *, relative: bool = False
+) -> None:
+    """Refuse a condition or an order before an analysis, and not after it.
 
-    frame = typed(with_accuracy(frame, accuracy, protocol=protocol))
-    frame["top1_per_mparams"] = frame["top1"] / (frame["params"].astype("float64") / 1e6)
-    frame["pareto"] = _fronts(frame)
+    Raises:
+        UnknownName: a column that there is not.
+        InvalidInput: it cannot be read.
+    """
+    kinds = {**COLUMNS, "disturbed": "text"}
+    kinds |= {f"{name}{SUFFIX}": "number" for name in RELATIVE if relative}
+    if where is not None:
+        parse(where, kinds)({name: _EXAMPLES.get(kind, 1) for name, kind in kinds.items()})
+    sorted_by(comparison_frame([]).reindex(columns=list(kinds)), sort)
+
+
+def _only_as_published(
+    frame: pd.DataFrame, input: Input, options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """The frame without the accuracies of networks that are not as they were evaluated."""
+    if input is None and not options:
+        return frame
+    known = frame[frame["top1"].notna()]
+    altered = [
+        place
+        for place, model, shape in zip(
+            known.index, known["model"], known["input_shape"], strict=True
+        )
+        if options or shape is None or _own_sample(model) != tuple(shape[1:])
+    ]
+    if not altered:
+        return frame
+    names = ", ".join(frame["model"][altered])
+    notes = (f"Published accuracies are for a network's own input and classes, not for {names}.",)
+    frame.loc[altered, ["top1", "top5"]] = float("nan")
+    frame.loc[altered, ["protocol", "accuracy_source"]] = None
+    frame.attrs["notes"] = notes
     return frame
+
+
+def _own_sample(reference: str) -> tuple[int, ...]:
+    """The shape of the sample that a reference is built for."""
+    first = resolve(reference).inputs[0]
+    return tuple(getattr(first, "shape", first))[1:]
 
 
 def _fronts(frame: pd.DataFrame) -> pd.Series:
     """The front of each protocol by itself."""
-    import pandas as pd
-
-    groups = [pareto(group) for _, group in frame.groupby("protocol", dropna=False)]
-    return pd.concat(groups).reindex(frame.index) if groups else pd.Series(dtype=bool)
+    front = pareto(frame)
+    for _, group in frame.groupby("protocol", dropna=False):
+        front[group.index] = pareto(group)
+    return front
 
 
 def named(models: Models | Mapping[str, nn.Module]) -> list[Named]:
