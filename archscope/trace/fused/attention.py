@@ -1,0 +1,100 @@
+"""Attention as one operator, or as the products and the softmax that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archscope.trace.costs import Cost
+from archscope.trace.costs.attention import attention_backward_cost, attention_cost
+from archscope.trace.fused.closed_form import ClosedForm, run_closed
+from archscope.trace.fused.running import running
+from archscope.trace.records import elements
+from archscope.trace.remembered import META
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(Q K^T scale) V as one operator. Shapes (..., L, E), (..., S, E), (..., S, V)."""
+    lead = _attention_heads(query, key, value, attn_mask, enable_gqa)
+    heads = elements(tuple(lead))
+    masked = is_causal or attn_mask is not None
+    shape = (*lead, query.shape[-2], value.shape[-1])
+    tensors = [query, key, value] if attn_mask is None else [query, key, value, attn_mask]
+
+    def compute(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+        return torch.ops.aten.scaled_dot_product_attention.default.decompose(
+            query, key, value, mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+
+    def outputs() -> tuple[Tensor, ...]:
+        return (_like_kernels(query, shape),)
+
+    def reserve() -> tuple[Tensor, ...]:  # the logarithm of every row's sum, in float32
+        return (torch.empty((*lead, query.shape[-2]), dtype=torch.float32, device=META),)
+
+    def backward_cost(wanted: Sequence[bool]) -> Cost:
+        return attention_backward_cost(query, key, value, heads, (wanted[0], wanted[1], wanted[2]))
+
+    closed = ClosedForm(
+        name="scaled_dot_product_attention",
+        cost=attention_cost(query, key, value, heads, masked),
+        backward_cost=backward_cost,
+        outputs=outputs,
+        reserve=reserve,
+        compute=compute,
+    )
+    return run_closed(closed, tensors)
+
+
+def attention_with_scores(*args: Any, **kwargs: Any) -> Tensor:
+    """Attention as matrix products and a softmax: the scores are stored."""
+    return torch.ops.aten._scaled_dot_product_attention_math.default(*args, **kwargs)[0]
+
+
+def _attention_heads(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, grouped: bool
+) -> tuple[int, ...]:
+    """Batch and heads of the result. What torch's kernels refuse is refused here too."""
+    shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
+    if min(query.dim(), key.dim(), value.dim()) < 2:
+        raise RuntimeError(f"attention needs at least two dimensions, got {shapes}")
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(f"attention cannot multiply {shapes}")
+    keys = [tuple(key.shape[:-2]), tuple(value.shape[:-2])]
+    if grouped:
+        if query.shape[-3] % key.shape[-3] or query.shape[-3] % value.shape[-3]:
+            raise RuntimeError(f"grouped queries need a multiple of the key's heads, got {shapes}")
+        keys = [(*heads[:-1], query.shape[-3]) for heads in keys]
+    lead = torch.broadcast_shapes(query.shape[:-2], *keys)
+    scores = (*lead, query.shape[-2], key.shape[-2])
+    if mask is not None and torch.broadcast_shapes(mask.shape, scores) != scores:
+        raise RuntimeError(f"a mask of {tuple(mask.shape)} does not fit scores of {scores}")
+    return tuple(lead)
+
+
+def _like_kernels(query: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The output as the kernel lays it out, which decides whether the next layer copies it.
+
+    On CUDA in float32 the memory-efficient kernel makes (batch, length, heads, size); flash
+    attention, there and on the CPU, follows the query.
+    """
+    if len(shape) != 4:
+        return torch.empty(shape, dtype=query.dtype, device=META)
+    order = [0, 2, 1, 3]
+    if running().execution.device == "cpu" or query.dtype != torch.float32:
+        strides = query.stride()
+        order = sorted(range(4), key=lambda axis: -strides[axis])
+    return torch.empty_permuted(shape, order, dtype=query.dtype, device=META)

@@ -1,0 +1,27 @@
+"""Dropout, which is chance and no arithmetic of the architecture: it counts nothing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from archscope.trace.fused.running import running
+
+
+def dropout_on_cuda(x: Tensor, p: float, train: bool) -> Tensor:
+    """In training one kernel, whose mask has one byte an element."""
+    if train and 0 < p < 1 and x.numel():
+        return torch.ops.aten.native_dropout.default(x, p, train)[0]
+    return dropout(x, p, train)
+
+
+def dropout(x: Tensor, p: float, train: bool) -> Tensor:
+    """As torch's C++ has it where there is no kernel: draw a mask, scale it, multiply.
+
+    It counts nothing, as the kernel does not: chance is not arithmetic of the architecture.
+    """
+    if p == 0 or not train:
+        return x  # torch's Python decomposition would copy it, its kernels do not
+    with running().recorder.costless():
+        mask = torch.empty_like(x).bernoulli_(1 - p)
+        return x * (mask.div_(1 - p) if p < 1 else mask)

@@ -1,0 +1,67 @@
+"""Which kernels stand in for torch's, and their registration for the length of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from archscope.trace import torch_private
+from archscope.trace.costs.recurrent import GATES
+from archscope.trace.execution import Execution
+from archscope.trace.fused.attention import attention, attention_with_scores
+from archscope.trace.fused.dropout import dropout, dropout_on_cuda
+from archscope.trace.fused.kept_whole import linear, one_kernel
+from archscope.trace.fused.recurrence import recurrent_cell, recurrent_layer, recurrent_packed
+from archscope.trace.fused.running import Run, running, runs
+from archscope.trace.recorder import Recorder
+
+
+def _kernels() -> dict[str, Callable[..., Any]]:
+    kernels: dict[str, Callable[..., Any]] = {"scaled_dot_product_attention": attention}
+    for cell in GATES:
+        kernels[f"{cell}.input"] = recurrent_layer(cell)
+        kernels[f"{cell}.data"] = recurrent_packed(cell)
+        kernels[f"{cell}_cell"] = recurrent_cell(cell)
+    for func in (torch.ops.aten.silu_backward.default, torch.ops.aten.mish_backward.default):
+        kernels[func.__name__.removesuffix(".default")] = one_kernel(func)
+    return kernels
+
+
+_KERNELS = _kernels()
+
+
+def _chosen(execution: Execution, on_data: bool) -> dict[str, Callable[..., Any]]:
+    kernels: dict[str, Callable[..., Any]] = {**_KERNELS, "dropout": dropout}
+    if on_data:
+        return kernels
+    kernels["linear"] = linear
+    if execution.attention == "math":
+        kernels["scaled_dot_product_attention"] = attention_with_scores
+    if execution.device == "cuda":
+        kernels["dropout"] = dropout_on_cuda
+    return kernels
+
+
+def kernel_for(func: torch._ops.OpOverload) -> Callable[..., Any] | None:
+    """The closed form of an operator that reaches the recorder whole, in inference mode."""
+    name = func._schema.name.removeprefix("aten::")
+    overload = func._overloadname
+    return running().kernels.get(name if overload == "default" else f"{name}.{overload}")
+
+
+@contextmanager
+def closed_forms(recorder: Recorder, execution: Execution) -> Iterator[None]:
+    """For the length of a run, attention and recurrent operators go to their closed forms."""
+    library = torch.library.Library("aten", "IMPL")
+    key = "AutogradCPU" if recorder.on_data else "AutogradMeta"
+    runs.append(Run(recorder, execution, _chosen(execution, recorder.on_data)))
+    try:
+        for name, kernel in running().kernels.items():
+            library.impl(name, kernel, key)
+        yield
+    finally:
+        runs.pop()
+        torch_private.destroy(library)
