@@ -1,0 +1,89 @@
+"""What a caption says: input, batch, precision, protocol, device, date and what an operation is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from archscope.plots.points import listed, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONVENTIONS = {
+    "flops": (
+        "FLOPs: 2 per multiply-accumulate, plus bias, normalisation, activation, pooling, softmax "
+        "and elementwise operations."
+    ),
+    "macs": "A MAC is one multiply and one add; biases, normalisation and activation are none.",
+}
+
+
+def caption(*sentences: str) -> str:
+    """Sentences one after the other; empty ones are left out."""
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def conditions(frame: pd.DataFrame) -> str:
+    """Input, batch and dtype of the counts."""
+    shapes = [_sample(shape) for shape in _values(frame, "input_shape")]
+    batches = [str(batch) for batch in _values(frame, "batch")]
+    parts = [
+        f"Input {listed(list(dict.fromkeys(shapes)))}" if shapes else "",
+        f"batch {', '.join(batches)}" if batches else "",
+        listed([str(dtype) for dtype in _values(frame, "dtype")]),
+    ]
+    found = ", ".join(part for part in parts if part)
+    return f"{found[:1].upper()}{found[1:]}." if found else ""
+
+
+def accuracy(frame: pd.DataFrame, protocol: str) -> str:
+    """Whose accuracies, by which protocol."""
+    drawn = frame[frame["top1"].notna()]
+    sources = [_publisher(source) for source in _values(drawn, "accuracy_source")]
+    whose = f", from {listed(list(dict.fromkeys(sources)), 4)}" if sources else ""
+    how = f", {protocol}" if protocol else ", protocol not stated"
+    return f"Top-1 accuracy{how}{whose}."
+
+
+def measured(frame: pd.DataFrame) -> str:
+    """On what device, when, with which versions."""
+    devices = _values(frame, "device_title") or _values(frame, "device")
+    dates = sorted({str(date)[:10] for date in _values(frame, "date")})
+    versions = [f"torch {version}" for version in _values(frame, "torch")]
+    when = f"{dates[0]} to {dates[-1]}" if len(dates) > 1 else "".join(dates) or "date not recorded"
+    where = listed([str(device) for device in devices]) or "a device that was not recorded"
+    return f"Measured on {', '.join([where, *versions, when])}."
+
+
+def disturbances(frame: pd.DataFrame) -> str:
+    """A sentence on rows that something made slower."""
+    if "disturbed" not in frame:
+        return ""
+    found = sorted({text(reason) for reason in frame["disturbed"]} - {""})
+    return f"× measured while disturbed ({listed(found)})." if found else ""
+
+
+def _values(frame: pd.DataFrame, column: str) -> Sequence[Any]:
+    """What a column has, each value once."""
+    if column not in frame:
+        return []
+    return list(dict.fromkeys(value for value in frame[column] if _known(value)))
+
+
+def _known(value: Any) -> bool:
+    return value is not None and value == value and value != "" and str(value) != "<NA>"
+
+
+def _sample(shape: Any) -> str:
+    """The shape of one sample: 3x224x224."""
+    if isinstance(shape, str):
+        return shape
+    return "x".join(map(str, shape[1:] if len(shape) > 1 else shape))
+
+
+def _publisher(source: str) -> str:
+    """The paper, site or file without its table, page or entry."""
+    if source.startswith(("github.com/", "gist.github.com/", "torchvision")):
+        return source.split(" ")[0]
+    return source.partition(": ")[0].partition(", Table")[0].partition(", Fig")[0]

@@ -1,0 +1,126 @@
+"""From a comparison's rows to what is drawn: points with a family, a weight and a protocol."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from archscope.errors import InvalidInput, UnknownName
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+USUAL_PROTOCOL = "single-crop"
+_LONGEST_NAME = 40  # characters
+_MOST_LISTED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One network in one picture."""
+
+    name: str
+    family: str
+    x: float
+    y: float
+    weight: float = 0.0  # what the area stands for; 0 where it stands for nothing
+    protocol: str = ""
+    disturbed: str = ""
+
+
+def points(frame: pd.DataFrame, x: str, y: str, weight: str = "") -> list[Point]:
+    """A point for every row that has all figures, in the frame's order.
+
+    Args:
+        frame: of ``archscope.compare``, or a part of it.
+        x, y, weight: columns of numbers; no weight by default.
+
+    Raises:
+        UnknownName: the frame has no such column.
+        InvalidInput: no row has all figures.
+    """
+    columns = [column for column in (x, y, weight) if column]
+    for column in columns:
+        if column not in frame:
+            raise UnknownName("column", column, frame.columns, see="frame.columns")
+    found = []
+    for row, name in zip(frame.to_dict("records"), names(frame), strict=True):
+        values = [number(row[column]) for column in columns]
+        if all(value is not None for value in values):
+            found.append(Point(name, family(row), *values, **_marks(row)))  # type: ignore[arg-type]
+    if not found:
+        raise InvalidInput(f"no network of the frame has {' and '.join(columns)}")
+    return found
+
+
+def _marks(row: dict[Any, Any]) -> dict[str, str]:
+    return {"protocol": text(row.get("protocol")), "disturbed": text(row.get("disturbed"))}
+
+
+def family(row: dict[Any, Any]) -> str:
+    return text(row.get("family")) or "other"
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None for whatever is missing."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if isfinite(found) else None
+
+
+def text(value: Any) -> str:
+    """A text, nothing for whatever is missing."""
+    return value if isinstance(value, str) else ""
+
+
+def names(frame: pd.DataFrame) -> list[str]:
+    """What each network is called: the reference, without a source that all share."""
+    models = [str(model) for model in frame["model"]]
+    prefixes = {model.partition(":")[0] if ":" in model else "" for model in models}
+    if len(prefixes) == 1 and "" not in prefixes:
+        models = [model.partition(":")[2] or model for model in models]
+    return [_short(" ".join(model.split())) for model in models]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def main_protocol(protocols: Iterable[str]) -> str:
+    """The one that is drawn full: a single centre crop if any row has it, or the most frequent."""
+    counted = Counter(protocols)
+    if USUAL_PROTOCOL in counted or not counted:
+        return USUAL_PROTOCOL
+    return min(counted, key=lambda name: (-counted[name], name))
+
+
+def per_image(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The frame with the costs of a batch divided by the batch.
+
+    Args:
+        frame: with ``batch``, where it is not 1.
+        columns: those of them that grow with the batch.
+    """
+    if "batch" not in frame:
+        return frame
+    batch = frame["batch"].astype("float64")
+    return frame.assign(**{c: frame[c].astype("float64") / batch for c in columns if c in frame})
+
+
+def left_out(frame: pd.DataFrame, drawn: Sequence[Point], why: str) -> str:
+    """A sentence on the networks that are not drawn; nothing if all are."""
+    shown = {point.name for point in drawn}
+    missing = list(dict.fromkeys(name for name in names(frame) if name not in shown))
+    return f"Not shown, {why}: {listed(missing)}." if missing else ""
+
+
+def listed(items: Sequence[str], most: int = _MOST_LISTED) -> str:
+    """a, b, c and 12 more."""
+    if len(items) <= most:
+        return ", ".join(items)
+    return f"{', '.join(items[: most - 1])} and {len(items) - most + 1} more"

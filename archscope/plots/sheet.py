@@ -1,0 +1,323 @@
+"""The paper under a picture: panels, a key beside or below them, and a caption, of a given size.
+
+A figure of our own is laid out once and then stays as it is, so that what is placed by geometry
+(names, bubbles) keeps its place. In axes that the caller gives, the key stands to their right and
+there is no caption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.offsetbox import (
+    AnchoredOffsetbox,
+    DrawingArea,
+    HPacker,
+    OffsetBox,
+    TextArea,
+    VPacker,
+)
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox, Transform
+
+from archscope.errors import InvalidInput
+from archscope.plots.labels import text_width
+from archscope.plots.style import FULL_WIDTH, GREY, WIDE
+
+_MARGIN = 4.0  # points
+_KEY_SIZE = 7.0
+_CAPTION_SIZE = 6.2
+_BETWEEN = 16.0  # points between blocks of the key
+_SMALLEST = 2.0  # inches
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the key: something drawn, and what it means."""
+
+    artists: tuple[Mapping[str, Any], ...]  # of Line2D; xdata and ydata in points
+    text: str
+    width: float = 12.0  # points that the drawing takes
+    height: float = 9.0
+    texts: tuple[tuple[float, float, str], ...] = ()  # in the drawing: x, y, what is written
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines of the key that belong together."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key as it is drawn, and the points that it takes beside the panels or below them."""
+
+    box: AnchoredOffsetbox | None
+    side: float = 0.0
+    below: float = 0.0
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A figure, its panels, and whether it is our own."""
+
+    figure: Figure
+    panels: list[Axes]
+    own: bool
+    key: list[Block] = field(default_factory=list)
+    drawn: Key | None = None
+
+    @property
+    def width(self) -> float:
+        """Of the first panel or, before our own figure is laid out, of the figure, in points."""
+        if self.own:
+            return 72 * self.figure.get_figwidth() / len(self._columns())
+        return 72 * self.panels[0].bbox.width / self.figure.dpi
+
+    def _columns(self) -> set[float]:
+        return {round(panel.get_position().x0, 3) for panel in self.panels}
+
+
+def begin(
+    ax: Axes | Sequence[Axes] | None,
+    size: tuple[float, float] | None,
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    **grid: Any,
+) -> Sheet:
+    """A sheet with so many panels.
+
+    Args:
+        ax: axes to draw into, one for each panel; a figure of our own is made without them.
+        size: of our own figure in inches, width and height.
+        rows, columns: of panels.
+        grid: for ``Figure.subplots``.
+
+    Raises:
+        InvalidInput: another number of axes than panels, or a figure too small for anything.
+    """
+    if ax is not None:
+        panels = [ax] if isinstance(ax, Axes) else list(ax)
+        if len(panels) != rows * columns:
+            raise InvalidInput(f"this picture takes {rows * columns} axes, not {len(panels)}")
+        figure = panels[0].get_figure(root=True)
+        assert figure is not None
+        if not isinstance(figure.canvas, FigureCanvasAgg):
+            FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
+        return Sheet(figure, panels, own=False)
+    width, height = size or FULL_WIDTH
+    if min(width, height) < _SMALLEST:
+        raise InvalidInput(f"a figure is at least {_SMALLEST:g} by {_SMALLEST:g} inches")
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    panels = list(figure.subplots(rows, columns, squeeze=False, **grid).ravel())
+    return Sheet(figure, panels, own=True)
+
+
+def finish(
+    sheet: Sheet, caption: str, title: str = "", settle: Callable[[], None] = lambda: None
+) -> Figure:
+    """Lay the sheet out with its key and caption; again, if it is called again.
+
+    Args:
+        sheet: with all that decides how much room ticks and titles take.
+        caption: under what conditions the figures hold.
+        title: of the page when the picture becomes one.
+        settle: sets the limits of axes, whose size it may read; called when that has changed.
+    """
+    figure = sheet.figure
+    if not sheet.own:
+        if sheet.drawn is None:
+            sheet.drawn = _key_beside(sheet)
+        figure.draw_without_rendering()
+        settle()
+        return figure
+    figure.set_label(title)
+    width, height = 72 * figure.get_figwidth(), 72 * figure.get_figheight()
+    foot = _caption(figure, caption, width, height)
+    if sheet.drawn is None:
+        sheet.drawn = _key_of_own(sheet, width, height - foot)
+    drawn = sheet.drawn
+    room = (foot + drawn.below) / height
+    for _ in range(2):  # the second time with the ticks that the first one's size asks for
+        settle()
+        _fit(figure, (0, room, 1 - drawn.side / width, 1 - room))
+    settle()
+    if drawn.box is not None:
+        right = 1 - (drawn.side - 2 * _MARGIN) / width
+        beside = (right, sheet.panels[0].get_position().y1)
+        under = (2 * _MARGIN / width, room - _MARGIN / 2 / height)
+        _place(drawn.box, beside if drawn.side else under, figure.transFigure)
+    return figure
+
+
+def _caption(figure: Figure, caption: str, width: float, height: float) -> float:
+    """Write it at the foot of the figure; the points that it takes."""
+    for old in [text for text in figure.texts if text.get_gid() == "caption"]:
+        old.remove()
+    lines = wrapped(caption, width - 4 * _MARGIN, _CAPTION_SIZE)
+    if not lines:
+        return 0.0
+    figure.text(
+        2 * _MARGIN / width,
+        _MARGIN / height,
+        "\n".join(lines),
+        fontsize=_CAPTION_SIZE,
+        linespacing=1.1,
+        color=GREY,
+        va="bottom",
+        parse_math=False,
+        gid="caption",
+    )
+    return len(lines) * 1.15 * _CAPTION_SIZE + 2 * _MARGIN
+
+
+def _key_of_own(sheet: Sheet, width: float, height: float) -> Key:
+    """Beside the panels if there is room, else below them."""
+    if not sheet.key:
+        return Key(None)
+    beside = _beside(sheet.key)
+    wide, tall = _extent(beside, sheet.figure)
+    if width >= 72 * WIDE and tall < height - 2 * _MARGIN and wide < 0.3 * width:
+        drawn = Key(_anchored(beside), side=wide + 4 * _MARGIN)
+    else:
+        under = _under(sheet.key, width - 4 * _MARGIN)
+        drawn = Key(_anchored(under), below=_extent(under, sheet.figure)[1] + 2 * _MARGIN)
+    assert drawn.box is not None
+    _place(drawn.box, (0, 0), sheet.figure.transFigure)  # until panels have places
+    drawn.box.set_in_layout(False)
+    sheet.figure.add_artist(drawn.box)
+    return drawn
+
+
+def _key_beside(sheet: Sheet) -> Key:
+    """In the caller's figure: right of the last panel."""
+    if not sheet.key:
+        return Key(None)
+    axes = sheet.panels[-1]
+    box = _anchored(_beside(sheet.key))
+    _place(box, (1.03, 1), axes.transAxes)
+    axes.add_artist(box)
+    return Key(box)
+
+
+def _place(box: AnchoredOffsetbox, corner: tuple[float, float], transform: Transform) -> None:
+    box.set_bbox_to_anchor(Bbox.from_bounds(*corner, 0, 0), transform)
+
+
+def _anchored(box: OffsetBox) -> AnchoredOffsetbox:
+    return AnchoredOffsetbox("upper left", child=box, frameon=False, pad=0, borderpad=0)
+
+
+def _fit(figure: Figure, rect: tuple[float, float, float, float]) -> None:
+    figure.set_layout_engine("constrained", rect=rect, w_pad=0.05, h_pad=0.05)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _extent(box: OffsetBox, figure: Figure) -> tuple[float, float]:
+    box.set_figure(figure)
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    bounds = box.get_bbox(canvas.get_renderer())
+    return bounds.width * 72 / figure.dpi, bounds.height * 72 / figure.dpi
+
+
+# -- the key ---------------------------------------------------------------------------------------
+
+
+def _beside(blocks: Sequence[Block]) -> OffsetBox:
+    """Blocks above each other."""
+    stacks = []
+    for block in blocks:
+        lines = [_line(entry) for entry in block.entries]
+        stacks.append(_stack([*_title(block), *lines]))
+    return _stack(stacks, gap=8)
+
+
+def _under(blocks: Sequence[Block], width: float) -> OffsetBox:
+    """Blocks in rows, as many beside each other as find room."""
+    rows: list[list[Artist]] = []
+    left = 0.0
+    for block in blocks:
+        box, wide = _columned(block, width)
+        if not rows or wide > left:
+            rows.append([])
+            left = width
+        rows[-1].append(box)
+        left -= wide + _BETWEEN
+    packed = [HPacker(children=row, pad=0, sep=_BETWEEN, align="top") for row in rows]
+    return _stack(packed, gap=5)
+
+
+def _columned(block: Block, width: float) -> tuple[Artist, float]:
+    """A block with its entries in as many columns as find room, and its width in points."""
+    widest = max(_entry_width(entry) for entry in block.entries)
+    columns = max(min(int((width + 10) // (widest + 10)), -(-len(block.entries) // 2)), 1)
+    depth = -(-len(block.entries) // columns)
+    starts = range(0, len(block.entries), depth)
+    columned: list[Artist] = [
+        _stack([_line(entry) for entry in block.entries[start : start + depth]]) for start in starts
+    ]
+    row = HPacker(children=columned, pad=0, sep=10, align="top")
+    return _stack([*_title(block), row]), len(starts) * (widest + 10) - 10
+
+
+def _entry_width(entry: Entry) -> float:
+    return entry.width + (4 + text_width(entry.text, _KEY_SIZE) if entry.text else 0)
+
+
+def _stack(children: Sequence[Artist], gap: float = 2) -> OffsetBox:
+    return VPacker(children=list(children), pad=0, sep=gap, align="left")
+
+
+def _title(block: Block) -> list[OffsetBox]:
+    if not block.title:
+        return []
+    style = {"fontsize": _KEY_SIZE, "weight": "bold", "parse_math": False}
+    return [TextArea(block.title, textprops=style)]
+
+
+def _line(entry: Entry) -> OffsetBox:
+    area = DrawingArea(entry.width, entry.height, 0, 0)
+    for artist in entry.artists:
+        area.add_artist(Line2D(**artist))
+    for x, y, written in entry.texts:
+        area.add_artist(Text(x, y, written, fontsize=_KEY_SIZE, va="center", parse_math=False))
+    if not entry.text:
+        return area
+    text = TextArea(entry.text, textprops={"fontsize": _KEY_SIZE, "parse_math": False})
+    return HPacker(children=[area, text], pad=0, sep=4, align="center")
+
+
+def dot(width: float = 12.0, height: float = 9.0, **style: Any) -> dict[str, Any]:
+    """A marker in the middle of an entry's drawing."""
+    return {"xdata": [width / 2], "ydata": [height / 2], "ls": "", **style}
+
+
+def stroke(width: float = 16.0, height: float = 9.0, **style: Any) -> dict[str, Any]:
+    """A line across an entry's drawing."""
+    return {"xdata": [0, width], "ydata": [height / 2] * 2, **style}
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """A text in lines of at most so many points."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
