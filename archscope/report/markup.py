@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from archscope.report.table import Heading, Row, Table, aligned
+from archscope.report.tex import escaped
 
 
 def markdown(table: Table) -> str:
@@ -41,12 +42,12 @@ def latex(table: Table) -> str:
     rows += map(_latex_row, _flat(table))
     if table.footer:
         rows += [r"\midrule", _latex_row(table.footer)]
-    caption = " ".join(_latex(text) for text in table.caption)
+    caption = " ".join(escaped(text) for text in table.caption)
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_latex(table.title)}. {caption}}}",
+            rf"\caption{{{escaped(table.title)}. {caption}}}",
             rf"\begin{{tabular}}{{{sides}}}",
             r"\toprule",
             *rows,
@@ -99,23 +100,13 @@ def _html_cell(tag: str, text: str, heading: Heading, style: str = "") -> str:
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    return " & ".join(map(_latex, cells)) + r" \\"
-
-
-def _latex(text: str) -> str:
-    return text.translate(_LATEX)
+    return " & ".join(map(escaped, cells)) + r" \\"
 
 
 def _markdown(text: str) -> str:
     return text.translate(_MARKDOWN)
 
 
-_LATEX = str.maketrans(
-    {char: f"\\{char}" for char in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    # After a row's end, a bracket would be read as its optional argument.
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "[": "{[}"}
-)
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|*<`"})
 
 
