@@ -63,16 +63,25 @@ def comparison_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with each of ``COLUMNS`` that it has in its own type."""
-    values = {
-        name: [
-            None if missing else value for value, missing in zip(column, column.isna(), strict=True)
-        ]
-        for name, column in frame.items()
-        if name in COLUMNS
-    }
+    rows = records(frame)
     return frame.assign(
-        **{name: _column(name, found).set_axis(frame.index) for name, found in values.items()}
+        **{
+            name: _column(name, [row[name] for row in rows]).set_axis(frame.index)
+            for name in frame.columns
+            if name in COLUMNS
+        }
     )
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as dictionaries; None for what is missing."""
+    columns = {str(name): _values(frame[name]) for name in frame.columns}
+    return [{name: values[i] for name, values in columns.items()} for i in range(len(frame))]
+
+
+def _values(column: pd.Series) -> list[Any]:
+    pairs = zip(column, column.isna(), strict=True)
+    return [None if missing else value for value, missing in pairs]
 
 
 def _column(name: str, values: list[Any]) -> pd.Series:

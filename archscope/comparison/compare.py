@@ -85,8 +85,8 @@ def compare(
         and activations are those of the whole batch. Published accuracies are missing where
         ``input`` or ``options`` make it another network than the published one. ``pareto`` marks
         the front of most top-1 accuracy for least MACs, among rows of one protocol. ``status`` is
-        "ok", or says why a network has no figures. ``attrs["notes"]`` say what a reader should
-        know.
+        "ok", or says why a network has no figures. ``attrs``: ``notes`` say what a reader should
+        know, ``failed`` has the statuses of all networks that are not "ok", shown or not.
 
     Raises:
         UnknownName: a network, column or analysis that there is not.
@@ -119,6 +119,7 @@ def compare(
     frame["pareto"] = _fronts(frame)
     if relative_to is not None:
         frame = in_multiples(frame, relative_to)
+    frame.attrs["failed"] = {row["model"]: row["status"] for row in rows if row["status"] != "ok"}
     if where is not None:
         frame = holding(frame, where)
         frame["pareto"] = _fronts(frame)  # among those that are left

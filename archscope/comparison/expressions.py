@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from archscope.comparison.columns import records
 from archscope.errors import InvalidInput, UnknownName
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
         InvalidInput: it cannot be read, or it is anything else, a call for instance.
     """
     holds = parse(condition, frame.columns)
-    kept = [holds(row) for row in _rows(frame)]
+    kept = [holds(row) for row in records(frame)]
     return frame[kept]
 
 
@@ -92,17 +93,6 @@ def parse(condition: str, columns: Collection[str]) -> Callable[[Values], bool]:
         return value is True
 
     return holds
-
-
-def _rows(frame: pd.DataFrame) -> list[Values]:
-    missing = frame.isna()
-    columns = {
-        str(name): [
-            None if gone else value for value, gone in zip(frame[name], missing[name], strict=True)
-        ]
-        for name in frame.columns
-    }
-    return [{name: values[i] for name, values in columns.items()} for i in range(len(frame))]
 
 
 def _read(condition: str) -> ast.expr:
