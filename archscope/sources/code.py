@@ -9,6 +9,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,17 +42,8 @@ def resolve(reference: str, request: Request) -> Subject:
             raise InvalidInput(f"{reference} raised {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"{reference} gives a {type(model).__name__}, not a torch.nn.Module")
-    inputs, kwargs = request.arguments()
-    return Subject(
-        name=reference.rpartition(":")[2],
-        model=model,
-        inputs=inputs,
-        kwargs=kwargs,
-        batch=request.batch,
-        options=request.options,
-        reference=request.reference,
-        warnings=warnings,
-    )
+    name = reference.rpartition(":")[2]
+    return request.subject(name, model, request.arguments(), warnings)
 
 
 def load(reference: str) -> Any:
@@ -81,14 +74,25 @@ def _run(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
-    sys.path.insert(0, str(path.parent.resolve()))  # as `python FILE` does
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ArchscopeError(f"{path} raised {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
+    folder = str(path.parent.resolve())
+    with _first_on_path(folder):
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise ArchscopeError(f"{path} raised {type(error).__name__}: {error}") from error
+    if folder not in sys.path:  # for imports inside its functions, behind everything installed
+        sys.path.append(folder)
     return module
+
+
+@contextmanager
+def _first_on_path(folder: str) -> Iterator[None]:
+    """As `python FILE` has the folder of FILE."""
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)  # the first of its name, whatever else the file put before it
 
 
 def _imported(name: str) -> ModuleType:

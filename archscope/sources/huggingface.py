@@ -47,16 +47,7 @@ def resolve(path: str, request: Request) -> Subject:
     inputs, kwargs = request.arguments()
     if not request.input:
         kwargs = model_inputs(model, request.batch, length)
-    return Subject(
-        name=_name(Path(path)),
-        model=model,
-        inputs=inputs,
-        kwargs=kwargs,
-        batch=request.batch,
-        options=request.options,
-        reference=request.reference,
-        warnings=warnings,
-    )
+    return request.subject(_name(Path(path)), model, (inputs, kwargs), warnings)
 
 
 def configuration(path: str, changes: dict[str, Any] | None = None) -> Any:

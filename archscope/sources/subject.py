@@ -45,6 +45,25 @@ class Request:
 
         return arguments(self.input or tuple(map(InputSpec, sample)), self.batch)
 
+    def subject(
+        self,
+        name: str,
+        model: nn.Module,
+        arguments: tuple[tuple[Any, ...], Mapping[str, Any]],
+        warnings: tuple[str, ...] = (),
+    ) -> Subject:
+        """The answer: what was built, with its positional and keyword inputs."""
+        return Subject(
+            name=name,
+            model=model,
+            inputs=arguments[0],
+            kwargs=arguments[1],
+            batch=self.batch,
+            options=self.options,
+            reference=self.reference,
+            warnings=warnings,
+        )
+
 
 def check_positive(what: str, value: Any) -> None:
     """Raise ``InvalidInput`` unless the value is a whole number of 1 or more."""

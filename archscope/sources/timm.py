@@ -36,17 +36,8 @@ def resolve(name: str, request: Request) -> Subject:
         )
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise InvalidInput(f"timm's {name} cannot be built: {error}") from error
-    inputs, kwargs = request.arguments(tuple(model.pretrained_cfg["input_size"]))
-    return Subject(
-        name=name,
-        model=model,
-        inputs=inputs,
-        kwargs=kwargs,
-        batch=request.batch,
-        options=request.options,
-        reference=request.reference,
-        warnings=warnings,
-    )
+    arguments = request.arguments(tuple(model.pretrained_cfg["input_size"]))
+    return request.subject(name, model, arguments, warnings)
 
 
 def _fixes_its_input(name: str) -> bool:

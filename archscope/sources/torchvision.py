@@ -50,16 +50,7 @@ def resolve(name: str, request: Request) -> Subject:
         image = inputs[0].shape[1:]
         inputs = ([image] * request.batch,)
         warnings += ("a detector's cost depends on what it detects; these weights are random",)
-    return Subject(
-        name=name,
-        model=model,
-        inputs=inputs,
-        kwargs=kwargs,
-        batch=request.batch,
-        options=request.options,
-        reference=request.reference,
-        warnings=warnings,
-    )
+    return request.subject(name, model, (inputs, kwargs), warnings)
 
 
 def weights(name: str) -> list[Any]:

@@ -38,22 +38,14 @@ def resolve(name: str, request: Request) -> Subject:
     sizes = _input_sizes(architecture, given)
     if request.mode == "training":
         given = {**architecture.training_options, **given}
-    inputs, kwargs = request.arguments(_input_shape(architecture, sizes, given))
+    arguments = request.arguments(_input_shape(architecture, sizes, given))
     try:
         with nullcontext() if request.real else on_meta():
             model = build(name, **given)
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         settings = ", ".join(f"{option}={value}" for option, value in given.items())
         raise InvalidInput(f"{name} cannot be built with {settings}: {error}") from error
-    return Subject(
-        name=name,
-        model=model,
-        inputs=inputs,
-        kwargs=kwargs,
-        batch=request.batch,
-        options=request.options,
-        reference=request.reference,
-    )
+    return request.subject(name, model, arguments)
 
 
 def _input_sizes(architecture: Architecture, given: dict[str, Any]) -> dict[str, int]:

@@ -196,3 +196,13 @@ def test_an_exported_program_brings_its_inputs(tmp_path: Path) -> None:
     assert report.totals["macs"] == 2 * 3 * 4
     assert report.trace.batch == 2
     assert report.trace.model == "linear"
+
+
+def test_a_function_of_a_file_may_import_its_neighbours_when_called(tmp_path: Path) -> None:
+    (tmp_path / "neighbour_of_a_net.py").write_text("WIDTH = 7\n")
+    (tmp_path / "late.py").write_text(
+        "from torch import nn\n\n\ndef build():\n"
+        "    from neighbour_of_a_net import WIDTH\n\n    return nn.Linear(WIDTH, 1)\n"
+    )
+    report = archscope.analyze(f"{tmp_path}/late.py:build", input=(7,))
+    assert report.totals["params"] == 8
