@@ -1,0 +1,174 @@
+"""Content keys: a result is found again only if nothing that it depends on has changed.
+
+Nothing here imports torch or runs a person's code.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from archscope._version import __version__
+from archscope.study.records import Cell, Measurement, Setting
+
+# Raised whenever a count comes to mean something else; what was counted before is then not used.
+CONVENTION = 1
+
+_PACKAGES = {"timm": "timm", "torchvision": "torchvision", "hf": "transformers"}
+
+
+def fingerprint(reference: str) -> dict[str, str]:
+    """The versions, and the contents of files, that what a reference costs depends on.
+
+    Of a Python file also those beside it that it imports, and the versions of the packages that
+    it imports; of an importable module all Python files of its package.
+
+    Args:
+        reference: as in ``archscope.sources``.
+
+    Returns:
+        "archscope", "convention", "torch" and other packages with their versions; and files with
+        their SHA-256; "none" for what is not there.
+    """
+    found = {
+        "archscope": __version__,
+        "convention": str(CONVENTION),
+        "torch": version("torch"),
+    }
+    prefix, colon, name = reference.partition(":")
+    if colon and prefix in _PACKAGES:
+        found[_PACKAGES[prefix]] = version(_PACKAGES[prefix])
+        if prefix == "timm":
+            found["torchvision"] = version("torchvision")  # timm builds on its operators
+        if prefix == "hf":
+            found |= _configuration(name)
+    elif reference.endswith(".pt2"):
+        found |= _hashed([Path(reference)])
+    elif (place := reference.rpartition(":")[0]).endswith(".py"):
+        found |= _program(Path(place))
+    elif colon:
+        found |= _package(prefix)
+    return found
+
+
+def cell_key(
+    setting: Setting,
+    analysis: str,
+    device: str,
+    title: str,
+    measurement: Measurement,
+    versions: Mapping[str, str],
+) -> Cell:
+    """The cell of one analysis of one setting.
+
+    Args:
+        setting: a network and how it is run.
+        analysis: one of ``archscope.study.analyses.ANALYSES``.
+        device: "" unless it is measured; then its ``title``, which says what it is, and how it is
+            measured count too.
+        versions: what ``fingerprint`` says of the network.
+    """
+    content: list[Any] = [setting.text, analysis, sorted(versions.items())]
+    if device:
+        content += [device, title, vars(measurement)]
+    return Cell(digest(content), analysis, device)
+
+
+def digest(content: Any) -> str:
+    """32 hexadecimal digits that stand for anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def version(package: str) -> str:
+    """The installed version of a distribution, "none" if there is none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def _configuration(name: str) -> dict[str, str]:
+    """Of a file or a directory with a config.json; a model type has none of its own."""
+    path = Path(name) / "config.json" if Path(name).is_dir() else Path(name)
+    return _hashed([path]) if path.suffix or path.exists() else {}
+
+
+def _program(path: Path) -> dict[str, str]:
+    """A Python file, the files beside it that it imports, and the packages that these import."""
+    files, packages, waiting = {path}, set(), [path]
+    while waiting:
+        for name in _imported(waiting.pop()):
+            beside = list(_beside(path.parent, name))
+            waiting += [file for file in beside if file not in files]
+            files.update(beside)
+            if not beside and name.partition(".")[0] not in sys.stdlib_module_names:
+                packages.add(name.partition(".")[0])
+    installed = {package: version(package) for package in sorted(packages)}
+    return _hashed(sorted(files)) | {k: v for k, v in installed.items() if v != "none"}
+
+
+def _imported(path: Path) -> set[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # told when it is run
+        return set()
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names |= {module, *(f"{module}.{alias.name}".strip(".") for alias in node.names)}
+    return names - {""}
+
+
+def _beside(directory: Path, module: str) -> Iterator[Path]:
+    """The files that importing a module reads, if it lies in that directory."""
+    place = directory
+    for part in module.split("."):
+        place = place / part
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                yield file
+
+
+def _package(module: str) -> dict[str, str]:
+    """All Python files of an importable module's package; nothing is imported."""
+    top = module.partition(".")[0]
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        return {}  # told when it is run
+    places = [Path(place) for place in spec.submodule_search_locations or ()]
+    files = [file for place in places for file in sorted(place.rglob("*.py"))]
+    if not places and spec.origin and Path(spec.origin).is_file():
+        files = [Path(spec.origin)]
+    return {top: version(top), f"{top} files": digest(sorted(_hashed(files).items()))}
+
+
+def _hashed(files: list[Path]) -> dict[str, str]:
+    return {str(file): _contents(file) for file in files}
+
+
+def _contents(file: Path) -> str:
+    if not file.is_file():
+        return "none"
+    status = file.stat()
+    return _sha256(file, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _sha256(file: Path, modified: int, size: int) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
