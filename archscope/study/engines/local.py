@@ -1,0 +1,311 @@
+"""The local engine: worker processes, each with a limit on time and memory.
+
+::
+
+    driver   | task ------>           |            | result | done | task ------>
+    worker   | (imports torch) ready  | the run .. started ...... |
+                                      |<- seconds ->|<- seconds ->|
+
+Torch is imported once in a process, which then carries out many tasks, and is replaced when it has
+grown or worked long enough. A worker that takes too long or too much is ended, and what it was at
+has failed. One that somebody else ended is replaced, and its task is tried once more. A measurement
+waits until its device is free: the CPU when no other worker is at work, a GPU when none is on it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from socket import socketpair
+from typing import IO
+
+from archscope.errors import ArchscopeError
+from archscope.study.records import Cell, Result, Task
+from archscope.study.work import failure
+
+ATTEMPTS = 2
+TASKS_OF_A_PROCESS = 200
+_STARTUP_SECONDS = 300.0
+_STARTUPS = 3  # in a row that may fail
+_LOOK = 0.1  # s between two looks at time and memory
+
+
+def engine(*, workers: int | None = None, address: str | None = None) -> Local:
+    """The local engine.
+
+    Args:
+        workers: how many processes; as many as there are cores by default.
+        address: of a cluster, which this engine does not have.
+
+    Raises:
+        ArchscopeError: an address is given.
+    """
+    if address is not None:
+        raise ArchscopeError("an address is for --engine ray; the local engine has none")
+    return Local(workers or cores())
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_available() -> int | None:
+    """Bytes of memory that processes can still take; None where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+class Local:
+    """An ``Engine`` of processes on this machine."""
+
+    def __init__(self, workers: int):
+        """With so many processes."""
+        self.workers = workers
+
+    @cache  # noqa: B019  # one engine a command
+    def title(self, device: str) -> str:
+        """The name of the processor or GPU."""
+        from archscope.measure.devices import device_at_hand
+
+        return device_at_hand(device).title
+
+    def submit(self, tasks: Iterable[Task]) -> Iterator[Result]:
+        """The results of all cells, as they come; the processes end with the iterator.
+
+        Raises:
+            ArchscopeError: processes do not start.
+        """
+        pool = _Pool(self.workers)
+        try:
+            yield from pool.carry_out(iter(tasks))
+        finally:
+            pool.close()
+
+
+@dataclass
+class _Assigned:
+    """A task that a worker is at."""
+
+    task: Task
+    attempt: int
+    remaining: list[Cell]
+    moved: float  # when it last told something
+    started: bool = False
+
+
+class _Worker:
+    """A process, and what it is at."""
+
+    def __init__(self) -> None:
+        ours, theirs = socketpair()
+        self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
+        command = [sys.executable, "-m", "archscope.study.engines.worker", str(theirs.fileno())]
+        self.process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.errors,
+            start_new_session=True,  # an interrupt at the terminal is for the driver
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        theirs.close()
+        self.connection = Connection(ours.detach())
+        self.began = time.monotonic()
+        self.ready = False
+        self.tasks = 0
+        self.assigned: _Assigned | None = None
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and self.assigned is None
+
+    def assign(self, task: Task, attempt: int) -> None:
+        self.assigned = _Assigned(task, attempt, list(task.cells), time.monotonic())
+        self.tasks += 1
+        self.connection.send(task)
+
+    def rss(self) -> int:
+        """Bytes that the process holds; 0 where the system does not say."""
+        try:
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        except (OSError, IndexError):
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def end(self) -> int:
+        """Kill it; how it had ended, if it had."""
+        status = self.process.poll()
+        if status is None:
+            self.process.kill()
+            self.process.wait()
+        self.connection.close()
+        self.errors.close()
+        return status or 0
+
+    def last_words(self) -> str:
+        self.errors.seek(0)
+        lines = self.errors.read()[-2000:].decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+class _Pool:
+    """The workers, and the tasks that wait for one of them."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self.workers: list[_Worker] = []
+        self.again: deque[tuple[Task, int]] = deque()  # with the number of the attempt
+        self.failed_startups = 0
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.end()
+        self.workers.clear()
+
+    def carry_out(self, tasks: Iterator[Task]) -> Iterator[Result]:
+        following = self._next(tasks)
+        while following is not None or any(worker.assigned for worker in self.workers):
+            while following is not None and (worker := self._free_for(following[0])):
+                worker.assign(*following)
+                following = self._next(tasks)
+            if following is not None:
+                self._start_workers()
+            for worker in self._spoken():
+                yield from self._heard(worker)
+            for worker in list(self.workers):
+                yield from self._looked_at(worker)
+            if following is None:
+                following = self._next(tasks)
+
+    def _next(self, tasks: Iterator[Task]) -> tuple[Task, int] | None:
+        if self.again:
+            return self.again.popleft()
+        task = next(tasks, None)
+        return None if task is None else (task, 1)
+
+    def _free_for(self, task: Task) -> _Worker | None:
+        busy = {w.assigned.task.device for w in self.workers if w.assigned is not None}
+        if (
+            "cpu" in busy
+            or (task.device == "cpu" and busy)
+            or (task.device and task.device in busy)
+        ):
+            return None
+        return next((worker for worker in self.workers if worker.idle), None)
+
+    def _start_workers(self) -> None:
+        """As many as there is work for: one more whenever none is idle or on its way."""
+        waiting = any(worker.assigned is None for worker in self.workers)
+        if not waiting and len(self.workers) < self.size:
+            self.workers.append(_Worker())
+
+    def _spoken(self) -> list[_Worker]:
+        by_connection = {worker.connection: worker for worker in self.workers}
+        spoken = wait(list(by_connection), timeout=_LOOK) if by_connection else []
+        return [by_connection[one] for one in spoken]  # type: ignore[index]
+
+    def _heard(self, worker: _Worker) -> Iterator[Result]:
+        try:
+            kind, value = worker.connection.recv()
+        except (EOFError, OSError):
+            yield from self._ended(worker)
+            return
+        if kind == "ready":
+            worker.ready, self.failed_startups = True, 0
+            return
+        assigned = worker.assigned
+        assert assigned is not None
+        assigned.moved = time.monotonic()
+        if kind == "started":
+            assigned.started = True
+        elif kind == "result":
+            assigned.remaining = [c for c in assigned.remaining if c.key != value.key]
+            yield replace(value, attempts=assigned.attempt)
+        elif kind == "done":
+            most = assigned.task.limits.memory_bytes
+            worker.assigned = None
+            if worker.tasks >= TASKS_OF_A_PROCESS or (most and value > most / 2):
+                self._remove(worker)
+
+    def _looked_at(self, worker: _Worker) -> Iterator[Result]:
+        """End a worker that takes too long or too much."""
+        assigned, now = worker.assigned, time.monotonic()
+        if assigned is None:
+            if not worker.ready and now - worker.began > _STARTUP_SECONDS:
+                self._not_started(worker, f"not ready after {_STARTUP_SECONDS:.0f} s")
+            return
+        limits = assigned.task.limits
+        if now - assigned.moved > limits.seconds:
+            yield from self._stopped(worker, f"took more than {limits.seconds:g} s")
+        elif limits.memory_bytes and worker.rss() > limits.memory_bytes:
+            yield from self._stopped(worker, f"needs more memory than {_size(limits.memory_bytes)}")
+
+    def _stopped(self, worker: _Worker, reason: str) -> Iterator[Result]:
+        """What a worker was at has failed; cells that it had not come to are left for another."""
+        assigned = worker.assigned
+        assert assigned is not None
+        self._remove(worker)
+        guilty = assigned.remaining[:1] if assigned.started else assigned.remaining
+        yield from (failure(cell, reason, attempts=assigned.attempt) for cell in guilty)
+        rest = tuple(cell for cell in assigned.remaining if cell not in guilty)
+        if rest:
+            self.again.append((replace(assigned.task, cells=rest), assigned.attempt))
+
+    def _ended(self, worker: _Worker) -> Iterator[Result]:
+        """A worker has ended by itself, or somebody has ended it."""
+        status = worker.process.wait()
+        words, assigned = worker.last_words(), worker.assigned
+        if assigned is None:
+            if worker.ready:
+                self._remove(worker)
+            else:
+                self._not_started(worker, words or _manner(status))
+        elif assigned.attempt < ATTEMPTS:
+            self._remove(worker)
+            rest = tuple(assigned.remaining)
+            if rest:
+                self.again.append((replace(assigned.task, cells=rest), assigned.attempt + 1))
+        else:
+            reason = f"its process {_manner(status)}, {ATTEMPTS} times"
+            yield from self._stopped(worker, f"{reason}: {words}" if words else reason)
+
+    def _not_started(self, worker: _Worker, reason: str) -> None:
+        self._remove(worker)
+        self.failed_startups += 1
+        if self.failed_startups >= _STARTUPS:
+            raise ArchscopeError(f"worker processes do not start: {reason}")
+
+    def _remove(self, worker: _Worker) -> None:
+        worker.end()
+        self.workers.remove(worker)
+
+
+def _manner(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def _size(count: int) -> str:
+    from archscope.report.numbers import memory
+
+    return memory(count)

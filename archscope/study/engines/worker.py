@@ -1,0 +1,85 @@
+"""A worker process of the local engine.
+
+    python -m archscope.study.engines.worker SOCKET
+
+Tasks come through an inherited socket, answers go back through it: "ready" once torch is imported,
+"started" when the run that a task's cells share is done, each result, and "done" with the memory
+that the process then holds. It ends when the driver does.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+import warnings
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from archscope.study.records import Task
+from archscope.study.work import reset_peak_rss, results_of
+
+_GRACE = 30  # s after which a process that even its driver could not end is ended by the system
+
+
+def main(descriptor: int) -> None:
+    """Carry out tasks until there is no driver any more."""
+    connection = Connection(descriptor)
+    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
+    import torch
+
+    from archscope import analysis  # noqa: F401  # imported before the clock of a task runs
+
+    warnings.simplefilter("ignore")
+    threads = torch.get_num_threads()
+    connection.send(("ready", None))
+    while True:
+        task = tasks.get()
+        # Traces take one core each; a measurement has the machine to itself.
+        torch.set_num_threads(threads if task.device else 1)
+        _limit(task)
+        for result in results_of(task, lambda: connection.send(("started", None))):
+            connection.send(("result", result))
+            signal.alarm(_alarm(task))
+        signal.alarm(0)
+        connection.send(("done", _rss()))
+        reset_peak_rss()
+
+
+def _receive(connection: Connection, tasks: queue.SimpleQueue[Task]) -> None:
+    """Read ahead, so that the end of the driver is noticed in the middle of a task."""
+    try:
+        while True:
+            tasks.put(connection.recv())
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+def _limit(task: Task) -> None:
+    """Limits that hold even if nobody watches."""
+    signal.alarm(_alarm(task))
+    most = task.limits.memory_bytes
+    if most is None or task.device.startswith("cuda"):  # CUDA maps more than it uses
+        most = resource.RLIM_INFINITY
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _alarm(task: Task) -> int:
+    return int(task.limits.seconds) + _GRACE
+
+
+def _rss() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:  # not on Linux
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

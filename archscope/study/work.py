@@ -1,0 +1,346 @@
+"""What a worker does with a task, on whatever machine: the results of its cells, one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archscope.errors import ArchscopeError, InvalidInput
+from archscope.study.analyses import MEASURED, RUNS
+from archscope.study.keys import fingerprint
+from archscope.study.records import Cell, Result, Setting, Task
+
+if TYPE_CHECKING:
+    from archscope.report import Report
+
+_REASON = 500  # characters
+
+
+def results_of(task: Task, started: Callable[[], object] = lambda: None) -> Iterator[Result]:
+    """Carry out a task: a result for each of its cells, each as soon as it is there.
+
+    A network that cannot be built, run or measured is a failed result and raises nothing.
+
+    Args:
+        task: what to do, and the versions and files that it was planned with.
+        started: called when the run that the cells share is done, before the first result.
+    """
+    clock = _Clock()
+    try:
+        _check_plan(task)
+        answers = _answers(task)
+    except (Exception, RecursionError) as error:
+        for cell in task.cells:
+            yield _result(cell, clock.taken(len(task.cells)), {}, reason_of(error))
+        return
+    shared = clock.taken(len(task.cells))
+    started()
+    for cell in task.cells:
+        clock = _Clock()
+        try:
+            values = answers[cell.analysis]()
+            yield _result(cell, clock.taken() + shared, values)
+        except (Exception, RecursionError) as error:
+            yield _result(cell, clock.taken() + shared, {}, reason_of(error))
+
+
+def failure(cell: Cell, reason: str, *, attempts: int = 1) -> Result:
+    """The result of a cell whose worker did not live to tell."""
+    return Result(
+        cell.key,
+        "failed",
+        reason=reason[:_REASON],
+        environment=environment(),
+        finished=_now(),
+        attempts=attempts,
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """One line that says what went wrong."""
+    line = " ".join(str(error).split())
+    if isinstance(error, ArchscopeError):
+        return line[:_REASON]
+    if isinstance(error, MemoryError) or "can't allocate memory" in line:
+        return f"needs more memory than the limit: {line or 'out of memory'}"[:_REASON]
+    return f"{type(error).__name__}: {line}"[:_REASON]
+
+
+@cache
+def environment() -> Mapping[str, Any]:
+    """The versions and the machine that a result came from."""
+    from archscope.study.keys import version
+
+    packages = ("archscope", "torch", "torchvision", "timm", "transformers", "numpy")
+    return {
+        **{package: version(package) for package in packages[1:]},
+        "archscope": fingerprint("")["archscope"],
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "host": platform.node(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+
+
+# -- the runs --------------------------------------------------------------------------------------
+
+
+def _check_plan(task: Task) -> None:
+    """Refuse to answer for versions or files other than those in the cells' keys."""
+    here = fingerprint(task.setting.reference)
+    for name, planned in task.fingerprint.items():
+        if here.get(name) != planned:
+            is_file = ("." in name and os.sep in name) or name.endswith((".py", ".json", ".pt2"))
+            raise InvalidInput(
+                f"{name} has changed since the study was planned; resume it to plan anew"
+                if is_file or name.endswith(" files")
+                else f"{name} is {here.get(name)} here and was planned with {planned}"
+            )
+
+
+def _answers(task: Task) -> Mapping[str, Callable[[], dict[str, Any]]]:
+    """What answers each analysis; a run that several share is done here, once."""
+    kind = RUNS[task.cells[0].analysis]
+    if kind == "trace":
+        return _traced(task.setting, _report(task.setting, task.setting.mode))
+    if kind == "training":
+        return {"training": lambda: _training(task.setting)}
+    if kind == "effective_depth":
+        return {"effective_depth": lambda: _effective_depth(task.setting)}
+    return {analysis: lambda: _measured(task) for analysis in MEASURED}
+
+
+def _traced(setting: Setting, report: Report) -> Mapping[str, Callable[[], dict[str, Any]]]:
+    from archscope.comparison import row
+
+    identity = row._identity(report) | _origin(setting.reference)
+    identity["own_input"] = _is_own_input(setting)
+    identity["input_shape"] = list(identity["input_shape"])
+    training = report.trace.mode == "training"
+
+    def memory() -> dict[str, Any]:
+        peak = row._memory(report)["peak_bytes"]
+        return {"training_peak_bytes" if training else "peak_bytes": peak}
+
+    def compute() -> dict[str, Any]:
+        return row._compute(report) | (_backward(report) if training else {})
+
+    return {
+        "compute": lambda: identity | compute(),
+        "memory": lambda: identity | memory(),
+        "depth": lambda: identity | row._depth(report),
+    }
+
+
+def _origin(reference: str) -> dict[str, Any]:
+    from archscope.comparison.origin import origin
+
+    found = origin(reference)
+    return {"family": found.family, "source": found.source, "year": found.year}
+
+
+def _backward(report: Report) -> dict[str, Any]:
+    names = ("backward_macs", "backward_flops", "recomputed_macs", "recomputed_flops")
+    return {name: report.sums[name] for name in names}
+
+
+def _training(setting: Setting) -> dict[str, Any]:
+    from archscope.analyzers.memory import peak_bytes
+
+    return {"training_peak_bytes": peak_bytes(_report(setting, "training").trace)}
+
+
+def _report(setting: Setting, mode: str) -> Report:
+    from archscope.analysis import analyze
+
+    return analyze(
+        setting.reference,
+        batch=setting.batch,
+        input=_input(setting),
+        mode=mode,
+        execution={"dtype": "fp32" if setting.dtype == "tf32" else setting.dtype},
+        **setting.options,
+    )
+
+
+def _effective_depth(setting: Setting) -> dict[str, Any]:
+    from archscope.comparison.row import network_row
+
+    row = network_row(
+        setting.reference, input=_input(setting), analyses=("effective_depth",), **setting.options
+    )
+    if row["status"] != "ok":
+        raise ArchscopeError(row["status"])
+    return {"effective_depth": row["effective_depth"]}
+
+
+def _measured(task: Task) -> dict[str, Any]:
+    if task.cells[0].analysis == "energy":
+        return _energy(task)
+    return _latency(task)
+
+
+def _latency(task: Task) -> dict[str, Any]:
+    from archscope.measure.latency import latency_rows
+
+    setting, how = task.setting, task.measurement
+    (row,) = latency_rows(
+        setting.reference,
+        _input(setting),
+        device=task.device,
+        batch=setting.batch,
+        dtype=setting.dtype or "fp32",
+        mode=setting.mode,
+        channels_last=False,
+        compile=False,
+        graph=False,
+        cold=False,
+        threads=how.threads,
+        precision=how.precision,
+        max_seconds=how.max_seconds,
+        progress=None,
+        **setting.options,
+    )
+    return _refused(row, ("samples_ms", "wall_samples_ms"))
+
+
+def _energy(task: Task) -> dict[str, Any]:
+    from archscope.measure.energy import LEAST_WINDOW, energy_rows
+
+    setting = task.setting
+    if setting.size or setting.inputs:
+        raise InvalidInput("energy is measured at a network's own input only; leave size out")
+    (row,) = energy_rows(
+        setting.reference,
+        device=task.device,
+        batch=setting.batch,
+        dtype=setting.dtype or "fp32",
+        mode=setting.mode,
+        window=LEAST_WINDOW,
+        repeats=3,
+        progress=None,
+        **setting.options,
+    )
+    return _refused(row, ())
+
+
+def _refused(row: dict[str, Any], without: tuple[str, ...]) -> dict[str, Any]:
+    """A measurement as it is kept; one that was not taken is a failure."""
+    if row["status"] != "ok":
+        raise ArchscopeError(row["status"])
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in row.items()
+        if name not in without
+    }
+
+
+def _input(setting: Setting) -> Any:
+    if setting.inputs:
+        return list(setting.inputs)
+    if setting.size is None:
+        return None
+    image = _image(setting.reference, setting.text_of_options)
+    return (*image[:-2], setting.size, setting.size)
+
+
+def _is_own_input(setting: Setting) -> bool:
+    """Whether the network is as it was when its accuracy was published."""
+    if setting.inputs or setting.options:
+        return False
+    own = (setting.size, setting.size)
+    return setting.size is None or _image(setting.reference, setting.text_of_options)[-2:] == own
+
+
+@cache
+def _image(reference: str, options: str) -> tuple[int, ...]:
+    """The shape of one image that a network takes, without the batch."""
+    from archscope.sources import resolve
+    from archscope.trace import inputs as given
+
+    subject = resolve(reference, options=json.loads(options))
+    positional, named = given.normalise(tuple(subject.inputs)) if subject.inputs else ((), {})
+    shapes = given.shapes_of((positional, {**named, **subject.kwargs}))
+    shape = shapes[0][1:] if shapes else ()
+    if len(shapes) != 1 or len(shape) < 3:
+        raise InvalidInput(f"the input of {reference} is not one image, so it has no size to set")
+    return shape
+
+
+# -- what it took ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Seconds on the wall, and of the process."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def __add__(self, other: _Taken) -> _Taken:
+        return _Taken(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.began = time.perf_counter(), time.process_time()
+
+    def taken(self, shared_by: int = 1) -> _Taken:
+        wall, process = self.began
+        return _Taken(
+            (time.perf_counter() - wall) / shared_by, (time.process_time() - process) / shared_by
+        )
+
+
+def reset_peak_rss() -> None:
+    """Let the peak count from here on, where Linux allows it."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_rss() -> int:
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _result(cell: Cell, taken: _Taken, values: Mapping[str, Any], reason: str = "") -> Result:
+    return Result(
+        cell.key,
+        "failed" if reason else "done",
+        values,
+        reason,
+        environment(),
+        _now(),
+        taken.seconds,
+        taken.cpu_seconds,
+        _peak_rss(),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _cpu() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
