@@ -1,0 +1,141 @@
+"""The driver: it plans, hands tasks to an engine, and alone writes what comes back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from archscope.errors import ArchscopeError, InvalidInput
+from archscope.study.analyses import MEASURED
+from archscope.study.engines import Engine
+from archscope.study.grid import Grid
+from archscope.study.keys import cell_key, digest, fingerprint
+from archscope.study.lock import owned
+from archscope.study.records import Limits, Result
+from archscope.study.store import PlannedCell, Store
+
+Told = Callable[[dict[str, int]], None]
+
+# Between tries to write to a disk that is full.
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def run(
+    path: str | Path,
+    grids: Sequence[Grid],
+    engine: Engine,
+    *,
+    limits: Limits | None = None,
+    told: Told | None = None,
+) -> dict[str, int]:
+    """Do what is missing of some grids, and of those that the store has already.
+
+    Args:
+        path: the store, which is made if it is not there.
+        grids: what to analyse; none to resume.
+        engine: where; see ``archscope.study.engines``.
+        limits: of each process.
+        told: called with the counts of cells after each of them.
+
+    Returns:
+        How many cells are "pending", "done" and "failed".
+
+    Raises:
+        ArchscopeError: a pattern that matches nothing, a file that is not there, a store that is
+            in use or cannot be written. What was done until then is kept.
+    """
+    expanded = [grid.expanded() for grid in grids]
+    for grid in expanded:
+        _refuse_missing_files(grid)
+    path = Path(path)
+    if not grids and not path.is_file():
+        raise InvalidInput(f"there is no study {path}; `archscope study run` makes one")
+    with owned(path), Store(path, create=bool(grids)) as store:
+        try:
+            for grid in expanded:
+                store.add_grid(json.dumps(grid.content, sort_keys=True))
+            _plan(store, engine)
+        except sqlite3.OperationalError as error:
+            raise ArchscopeError(f"cannot write '{path}': {error}") from error
+        return _carry_out(store, engine, limits or Limits(), told or (lambda counts: None))
+
+
+def retry(
+    path: str | Path,
+    engine: Engine,
+    *,
+    limits: Limits | None = None,
+    told: Told | None = None,
+) -> dict[str, int]:
+    """Try failed cells again, and do what is missing; otherwise as ``run``."""
+    path = Path(path)
+    with owned(path), Store(path) as store:
+        _plan(store, engine)
+        store.retry_failed()
+        return _carry_out(store, engine, limits or Limits(), told or (lambda counts: None))
+
+
+def _refuse_missing_files(grid: Grid) -> None:
+    for model in grid.models:
+        for name, content in fingerprint(model).items():
+            if content == "none" and (name == model or model.startswith(f"{name}:")):
+                raise InvalidInput(f"there is no file {name}")
+
+
+def _plan(store: Store, engine: Engine) -> None:
+    """Make current what the grids ask for, by the versions and files of today."""
+    for content, planned in store.grids():
+        grid = Grid.of(json.loads(content))
+        prints = {model: fingerprint(model) for model in grid.models}
+        titles = {device: engine.title(device) for device in _devices(grid)}
+        today = digest([prints, titles])
+        if today != planned:
+            store.plan(content, today, _cells(grid, prints, titles))
+
+
+def _devices(grid: Grid) -> Sequence[str]:
+    return grid.device if any(analysis in MEASURED for analysis in grid.analyses) else ()
+
+
+def _cells(
+    grid: Grid, prints: dict[str, dict[str, str]], titles: dict[str, str]
+) -> Iterator[PlannedCell]:
+    for setting in grid.settings():
+        versions = prints[setting.reference]
+        for analysis, device in grid.analyses_of(setting):
+            place = titles[device] if device else ""
+            cell = cell_key(setting, analysis, device, place, grid.measure, versions)
+            yield PlannedCell(setting, cell, versions, grid.measure)
+
+
+def _carry_out(store: Store, engine: Engine, limits: Limits, told: Told) -> dict[str, int]:
+    counts = store.counts()
+    told(counts)
+    if not counts["pending"]:  # an engine may take long to start
+        return counts
+    with closing(engine.submit(store.pending(limits))) as results:  # type: ignore[type-var]
+        for result in results:
+            _keep(store, result)
+            counts["pending"] -= 1
+            counts[result.state] += 1
+            told(counts)
+    return store.counts()
+
+
+def _keep(store: Store, result: Result) -> None:
+    """Write a result; while the disk is full, wait and let the engine wait."""
+    for pause in (*PAUSES, None):
+        try:
+            store.write(result)
+            return
+        except sqlite3.OperationalError as error:
+            if pause is None:
+                raise ArchscopeError(
+                    f"cannot write '{store.path}': {error}; what was done is kept: make room, "
+                    f"then `archscope study resume {store.path}`"
+                ) from error
+        time.sleep(pause)
