@@ -39,6 +39,7 @@ COMMANDS = {
     "device": Entry("archscope.cli.device:device", "Show what devices can do at most."),
     "env": Entry("archscope.cli.env:env", "Show what measurements here depend on."),
     "export": Entry("archscope.cli.export:export", "Write files for Perfetto, model-explorer."),
+    "study": Entry("archscope.cli.study:study", "Analyse whole grids of models, resumably."),
     "audit": Entry("archscope.cli.audit:audit", "Compare the counts of several tools."),
 }
 

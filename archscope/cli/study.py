@@ -1,0 +1,218 @@
+"""``archscope study``: grids of networks and settings, kept in one file."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archscope.cli.errors import remark
+from archscope.cli.options import Size, WholeNumber, settings_of
+from archscope.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from archscope.study import Engine, Limits
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Listed(click.ParamType):
+    """Several values with commas between them."""
+
+    name = "A,B,..."
+
+    def __init__(self, numbers: bool = False):
+        self.numbers = numbers
+        self.name = "N,N,..." if numbers else "A,B,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[Any]:
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        if not self.numbers:
+            return parts
+        if not parts or not all(part.isascii() and part.isdecimal() for part in parts):
+            option = param.opts[0] if param else "it"
+            raise InvalidInput(f"{option} '{value}' is no list of whole numbers; write 1,32")
+        return [int(part) for part in parts]
+
+
+@click.group()
+def study() -> None:
+    """Analyse many networks at many settings, and keep every result in one file.
+
+    A study that was stopped, however it was, goes on with `archscope study resume`.
+    """
+
+
+def _engine_options(command: Command) -> Command:
+    for option in reversed(
+        [
+            click.option(
+                "--engine",
+                "kind",
+                default="local",
+                metavar="local|ray",
+                help="Processes here, or a Ray cluster.",
+            ),
+            click.option("--address", metavar="ADDRESS", help="Of the Ray cluster; auto."),
+            click.option("--workers", type=WholeNumber(), help="Processes; the cores if absent."),
+            click.option(
+                "--timeout",
+                type=click.FloatRange(0, min_open=True),
+                metavar="SECONDS",
+                help="At most, for one result; 600 if absent.",
+            ),
+            click.option(
+                "--memory",
+                type=Size(),
+                metavar="SIZE",
+                help="At most, of one process; an equal share of what is free if absent.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@study.command("run")
+@click.argument("grid", required=False, type=click.Path(path_type=Path))
+@click.option("--models", type=Listed(), multiple=True, help="References and patterns: timm:vit_*")
+@click.option("--size", type=Listed(True), help="Heights and widths of images: 224,288")
+@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample, 3x320x320.")
+@click.option("--batch", type=Listed(True), help="Batch sizes: 1,32")
+@click.option("--analyses", type=Listed(), help="compute,memory,depth if absent.")
+@click.option("--mode", type=Listed(), help="inference,training")
+@click.option("--dtype", type=Listed(), help="fp32,bf16; the networks' own if absent.")
+@click.option("--device", type=Listed(), help="Of measurements: cpu,cuda:0")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the networks.")
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path), help="The store; GRID.db.")
+@_engine_options
+@click.pass_context
+def run_study(
+    ctx: click.Context,
+    grid: Path | None,
+    settings: tuple[str, ...],
+    models: tuple[list[str], ...],
+    inputs: tuple[str, ...],
+    file: Path | None,
+    kind: str,
+    address: str | None,
+    workers: int | None,
+    timeout: float | None,
+    memory: int | None,
+    **axes: Any,
+) -> None:
+    """Analyse what GRID asks for, a .toml file, or what the options say.
+
+    Analyses are compute, memory, depth, training (the memory of a step), effective_depth, latency
+    and energy. Results go to a file that other commands read: `archscope compare --from study.db`.
+    """
+    from archscope import study as studies
+
+    asked = {name: value for name, value in axes.items() if value is not None}
+    asked |= {"models": [model for part in models for model in part]} if models else {}
+    asked |= {"input": list(inputs)} if inputs else {}
+    asked |= {"options": settings_of("", settings, None)} if settings else {}
+    if grid is not None and asked:
+        raise InvalidInput(f"give {grid} or options such as --{next(iter(asked))}, not both")
+    plan = studies.read_plan(grid) if grid else studies.Plan((studies.Grid.of(asked),))
+    limits = _limits(timeout or plan.seconds, memory or plan.memory_bytes, workers)
+    store = file or (grid.with_suffix(".db") if grid else Path("study.db"))
+    engine = studies.engine(kind, workers=workers, address=address)
+    _carried_out(
+        ctx, store, lambda told: studies.run(store, plan.grids, engine, limits=limits, told=told)
+    )
+
+
+@study.command()
+@click.argument("store", type=click.Path(path_type=Path))
+@_engine_options
+@click.pass_context
+def resume(ctx: click.Context, store: Path, **how: Any) -> None:
+    """Do what is missing in STORE: never begun, or changed since in its file or version."""
+    from archscope.study import run
+
+    engine, limits = _engine(**how)
+    _carried_out(ctx, store, lambda told: run(store, (), engine, limits=limits, told=told))
+
+
+@study.command("retry")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--failed", is_flag=True, help="Those that failed; there are no others.")
+@_engine_options
+@click.pass_context
+def retry_failed(ctx: click.Context, store: Path, failed: bool, **how: Any) -> None:
+    """Try again what has failed in STORE."""
+    from archscope.study import retry
+
+    if not failed:
+        raise InvalidInput(f"say what to retry: archscope study retry --failed {store}")
+    engine, limits = _engine(**how)
+    _carried_out(ctx, store, lambda told: retry(store, engine, limits=limits, told=told))
+
+
+@study.command("export")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+def export_study(store: Path, file: Path) -> None:
+    """Write the results in STORE to FILE, .csv or .parquet: a row per network and setting."""
+    from archscope.study import export
+
+    export(store, file)
+
+
+def _engine(
+    kind: str, address: str | None, workers: int | None, timeout: float | None, memory: int | None
+) -> tuple[Engine, Limits]:
+    from archscope.study import engine
+
+    limits = _limits(timeout, memory, workers)
+    return engine(kind, workers=workers, address=address), limits
+
+
+def _limits(timeout: float | None, memory: int | None, workers: int | None) -> Limits:
+    from archscope.study import Limits
+    from archscope.study.engines.local import cores, memory_available
+
+    free = memory_available()
+    share = free // (workers or cores()) if free else None
+    return Limits(timeout or Limits.seconds, memory or share)
+
+
+def _carried_out(
+    ctx: click.Context, store: Path, action: Callable[[Callable[..., None]], dict[str, int]]
+) -> None:
+    """Run a study with its progress; exit 1 if a row failed."""
+    from archscope.study.progress import Progress
+
+    progress = Progress()
+    try:
+        with _ended_by_signals():
+            counts = action(progress)
+    except KeyboardInterrupt:
+        progress.end()
+        remark(f"stopped; what was done is kept: archscope study resume {store}")
+        raise
+    progress.end()
+    if counts["failed"]:
+        remark(f"{counts['failed']:,} failed; `archscope study status {store}` says why")
+        ctx.exit(1)
+
+
+@contextmanager
+def _ended_by_signals() -> Any:
+    """What a scheduler sends ends a study as an interrupt does."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
