@@ -8,7 +8,6 @@ import click
 
 from archscope.cli.errors import INTERRUPTED, remark
 from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
-from archscope.cli.output import refuse_unwritable
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES
 from archscope.errors import InvalidInput
@@ -57,7 +56,7 @@ class Batches(click.ParamType):
     default=20.0,
     help="At most, for each batch size; 20 if absent.",
 )
-@click.option("--layers", is_flag=True, help="Show where the time goes; on the CPU.")
+@click.option("--layers", is_flag=True, help="Show where the time goes.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the architecture.")
 @click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
 @output_options
@@ -77,10 +76,11 @@ def latency(
 ) -> None:
     """Measure the latency of MODEL, a reference as for `archscope table`.
 
-    Random data and weights as initialised; runs until the median is known to --precision. An
-    interrupt shows what was measured so far. --format csv has every sample and condition.
+    Random data and weights as initialised; runs until the median is known to --precision. A
+    recurrent network of the zoo is measured fused and unrolled. With --layers the time of every
+    module and of the gap between, which are the whole. An interrupt shows what was measured so
+    far. --format csv has every sample and condition.
     """
-    refuse_unwritable(file, format)
     given = read_inputs(model, inputs)
     options = settings_of(model, settings, seq_len)
 
@@ -88,17 +88,43 @@ def latency(
 
     if layers:
         found = _layers(model, given, batches, how, options)
-        tables, rows = [layers_table(found)], found["layers"]
+        tables, rows, status = [layers_table(found)], found["layers"], found["status"]
         show_tables(tables, data=found, rows=rows, format=format, width=width, file=file)
-        return
+    else:
+        rows = _rows(model, given, batches, how, options)
+        tables, status = [latency_table(rows)], rows[-1]["status"]
+        show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
+    if status == "partial":
+        ctx.exit(INTERRUPTED)
 
+
+def _rows(
+    model: str, inputs: Any, batches: list[int], how: dict[str, Any], options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """A row per form and batch size, until one is interrupted."""
     from archscope.measure.latency import latency_rows
 
-    rows = latency_rows(model, given, batch=batches, progress=remark, **how, **options)
-    tables = [latency_table(rows)]
-    show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
-    if rows[-1]["status"] == "partial":
-        ctx.exit(INTERRUPTED)
+    rows: list[dict[str, Any]] = []
+    for form in _forms(model, options):
+        try:
+            rows += latency_rows(
+                model, inputs, batch=batches, progress=remark, **how, **options, **form
+            )
+        except KeyboardInterrupt:  # before this form was run at all
+            if not rows:
+                raise
+            rows[-1]["status"] = "partial"
+        if rows[-1]["status"] == "partial":
+            break
+    return rows
+
+
+def _forms(model: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """A recurrent network of the zoo as torch's fused layer and as cells, unless one was chosen."""
+    from archscope.models.catalog import accepted_options, architectures
+
+    both = model in architectures() and "unrolled" in accepted_options(model)
+    return [{}, {"unrolled": True}] if both and "unrolled" not in options else [{}]
 
 
 def _layers(
@@ -107,15 +133,16 @@ def _layers(
     from archscope.measure.layers import layers_data
     from archscope.measure.workload import Setting
 
-    if len(batches) != 1 or how["device"] != "cpu":
-        raise InvalidInput("--layers clocks one batch size on the CPU: --device cpu --batch 8")
+    if len(batches) != 1:
+        raise InvalidInput("--layers shows one batch size: --batch 8")
     rest = ("device", "precision", "max_seconds")
-    setting = Setting(**{name: value for name, value in how.items() if name not in rest})
     return layers_data(
         model,
         inputs,
         batch=batches[0],
-        setting=setting,
+        device=how["device"],
+        setting=Setting(**{name: value for name, value in how.items() if name not in rest}),
         max_seconds=how["max_seconds"],
+        progress=remark,
         options=options,
     )

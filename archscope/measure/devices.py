@@ -25,7 +25,7 @@ from torch import nn
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.meters import Meter, meter_of_cpu, meter_of_gpu
 from archscope.measure.sampling import Sample
-from archscope.measure.sensors import NoSensors, Sensors, sensors_of_gpu
+from archscope.measure.sensors import CpuSensors, Sensors, sensors_of_gpu
 
 _GRAPH_WARMUP = 3
 
@@ -69,7 +69,7 @@ class Cpu:
 
     def __init__(self) -> None:
         self.title = cpu_title()
-        self.sensors: Sensors = NoSensors()
+        self.sensors: Sensors = CpuSensors()
 
     def now(self) -> float:
         return perf_counter()

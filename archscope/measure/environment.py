@@ -53,4 +53,7 @@ def conditions(device: Device) -> dict[str, Any]:
         "power_limit_w": now.power_limit_w,
         "throttled": ", ".join(now.throttled),
         "other_processes": now.other_processes,
+        "at_s": now.at_s,
+        "others_cpu_s": now.others_cpu_s,
+        "throttle_count": now.throttle_count,
     }

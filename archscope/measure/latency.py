@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from archscope.calibrated import ceilings
 from archscope.errors import InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
+from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Samples, collect
 from archscope.measure.settings import running
 from archscope.measure.statistics import Summary
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-Progress = Callable[[str], None]
-_BETWEEN_REPORTS = 1.0  # s
+_CPUS_OF_OTHERS = 0.1  # of all CPUs; more of them disturb
+_CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 
 
 def latency(
@@ -74,7 +76,8 @@ def latency(
         device's time and the same of ``wall_ms``; ``throughput_per_s``; achieved rates, and
         their shares of the ceilings if the device was calibrated (a bandwidth share of more than
         1 is a cache's);
-        ``latency_ms_per_step`` of recurrent networks; ``samples_ms``; and the conditions, those
+        of recurrent networks ``form`` ("fused" or "unrolled"), ``steps`` and
+        ``latency_ms_per_step``; ``samples_ms``; and the conditions, those
         that change ``_before`` and ``_after``. ``disturbed`` says what made it slower, if
         anything did.
 
@@ -139,8 +142,10 @@ def latency_rows(
     rows: list[dict[str, Any]] = []
     with running(tf32=dtype == "tf32", threads=threads):
         for size in batches:
+            ahead = (len(batches) - len(rows) - 1) * (rules.max_warmup_seconds + max_seconds)
+            told = _Told(progress, at_hand, model, size, ahead)
             try:
-                row = _row(model, inputs, size, at_hand, setting, rules, progress, options)
+                row = _row(model, inputs, size, at_hand, setting, rules, told, options)
             except KeyboardInterrupt:  # before this batch size was run at all
                 if not rows:
                     raise
@@ -159,13 +164,13 @@ def _row(
     device: Device,
     setting: Setting,
     rules: Rules,
-    progress: Progress | None,
+    told: _Told,
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """The measurement of one batch size; out of memory is a result like any other."""
+    told.building(rules)
     trace = trace_of(model, inputs, batch, device, setting, options)
     before = conditions(device)
-    told = None if progress is None else _told(progress, trace, device)
     samples, status = Samples(), "ok"
     try:
         samples = _sampled(model, inputs, batch, device, setting, rules, told, options)
@@ -176,7 +181,6 @@ def _row(
         if not is_out_of_memory(error):
             raise
         status = "out of memory"
-    shape = trace.inputs[0][1] if trace.inputs else ()
     device.release()
     after = conditions(device)
     return {
@@ -184,11 +188,13 @@ def _row(
         "device": device.name,
         "device_title": device.title,
         "batch": trace.batch,
-        "input_shape": shape,
+        "input_shape": shape_of(trace),
         "dtype": setting.dtype,
         "mode": setting.mode,
         "status": status,
         "runs": len(samples.taken),
+        "form": form_of(trace),
+        "steps": steps_of(trace),
         **(times := _times(samples, trace)),
         **_shares(times, device, setting.dtype),
         "warmup_runs": samples.warmup,
@@ -214,7 +220,7 @@ def _sampled(
     device: Device,
     setting: Setting,
     rules: Rules,
-    told: Any,
+    told: _Told,
     options: dict[str, Any],
 ) -> Samples:
     run = workload(model, inputs, batch, device, setting, options)
@@ -272,11 +278,25 @@ def _shares(times: dict[str, Any], device: Device, dtype: str) -> dict[str, floa
     }
 
 
+def shape_of(trace: Trace) -> tuple[int, ...]:
+    """Of the first input, its batch included."""
+    return trace.inputs[0][1] if trace.inputs else ()
+
+
 def steps_of(trace: Trace) -> int | None:
     """The steps that a recurrent network goes through, fused or unrolled; None of any other."""
     fused = [op.recurrence.steps for op in trace.ops if op.recurrence is not None]
-    unrolled = [call.call for call in trace.calls if call.kind.endswith("Cell")]
+    # The cells of a NASNet are no steps: they are called once.
+    cells = [call for call in trace.calls if call.kind.endswith("Cell")]
+    unrolled = [call.call for call in cells if call.kind in _CELLS or call.call > 1]
     return max(fused or unrolled, default=None)
+
+
+def form_of(trace: Trace) -> str | None:
+    """How a recurrent network goes through its steps; None of any other."""
+    if any(op.recurrence is not None for op in trace.ops):
+        return "fused"
+    return None if steps_of(trace) is None else "unrolled"
 
 
 def _summary_ms(name: str, found: Summary | None) -> dict[str, float | None]:
@@ -292,7 +312,20 @@ def disturbance(before: dict[str, Any], after: dict[str, Any]) -> str:
     found = {reason for now in (before, after) for reason in now["throttled"].split(", ") if reason}
     if any(now["other_processes"] for now in (before, after)):
         found.add("other processes")
+    if (after["throttle_count"] or 0) > (before["throttle_count"] or 0):
+        found.add("thermal")
+    cpus, here = _cpus_of_others(before, after), os.cpu_count() or 1
+    if cpus > _CPUS_OF_OTHERS * here:
+        found.add(f"other processes took {cpus:.1f} of {here} CPUs")
     return ", ".join(sorted(found))
+
+
+def _cpus_of_others(before: dict[str, Any], after: dict[str, Any]) -> float:
+    """CPUs that other processes kept busy on average between two readings."""
+    if before["others_cpu_s"] is None or after["others_cpu_s"] is None:
+        return 0.0
+    seconds = after["at_s"] - before["at_s"]
+    return (after["others_cpu_s"] - before["others_cpu_s"]) / seconds if seconds > 0 else 0.0
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -302,16 +335,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     return "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
-def _told(progress: Progress, trace: Trace, device: Device) -> Any:
-    last = device.now()
+class _Told:
+    """Tells where the measurement of a batch size is."""
 
-    def tell(samples: Samples, remaining: float) -> None:
-        nonlocal last
-        if device.now() - last >= _BETWEEN_REPORTS:
-            last = device.now()
-            runs = len(samples.taken)
-            progress(
-                f"{trace.model} batch {trace.batch}: {runs} runs, at most {remaining:.0f} s more"
-            )
+    def __init__(
+        self, progress: Progress | None, device: Device, model: Any, batch: int, ahead: float
+    ):
+        """``ahead`` seconds at most are for the batch sizes after this one."""
+        self._tell, self._ahead = Paced(progress, device.now), ahead
+        self._what = f"{model if isinstance(model, str) else type(model).__name__} batch {batch}"
 
-    return tell
+    def building(self, rules: Rules) -> None:
+        most = rules.max_warmup_seconds + rules.max_seconds + self._ahead
+        self._tell.at_once(f"{self._what}: building, then at most {most:.0f} s")
+
+    def __call__(self, samples: Samples, remaining: float) -> None:
+        runs, left = len(samples.taken), remaining + self._ahead
+        done = f"{runs} runs" if runs else f"{samples.warmup} warm-up runs"
+        self._tell(lambda: f"{self._what}: {done}, at most {left:.0f} s more")

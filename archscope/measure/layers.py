@@ -1,69 +1,83 @@
-"""Where a run spends its time, module by module, so that the parts add up to the whole.
+"""Where a run spends its time, module by module, so that the parts and a named gap are the whole.
 
-A module's own time is what passes between entering and leaving it, without the modules that it
-calls; operators that a container executes itself are the container's own time::
-
-    whole |--- block ------------------------------------|  gap
-          | own |- conv -| own |- norm -| own |- relu -|   (before and after the model)
-
-On the CPU an operator is done when it returns, so no synchronisation is needed. The pass that is
-shown is the median one: medians of every module apart would add up to no pass at all.
+Passes under the profiler alternate with passes without, so that both had the device at the same
+times, and their ratio is what profiling costs. Only sums are kept of each pass. The one that is
+shown is the median: medians of every module apart would add up to no pass at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import Any
 
 import torch
 from torch import nn
 
+from archscope.analyzers.roofline import estimate
+from archscope.devices import Device as Card
 from archscope.errors import InvalidInput
-from archscope.measure.devices import Cpu, Device
-from archscope.measure.environment import versions
-from archscope.measure.latency import trace_of
-from archscope.measure.sampling import Rules, collect
+from archscope.measure.attribution import CallKey, Events, Spent, Times, attribute
+from archscope.measure.ceilings import card_at_hand
+from archscope.measure.devices import Device, device_at_hand
+from archscope.measure.environment import conditions, versions
+from archscope.measure.latency import disturbance, shape_of, trace_of
+from archscope.measure.profiling import profiled_pass
+from archscope.measure.progress import Paced, Progress
+from archscope.measure.sampling import Rules, Samples, collect
 from archscope.measure.settings import running
 from archscope.measure.workload import Setting, network_and_run
-from archscope.trace.records import Trace
+from archscope.trace.records import Op, Trace
 
+PASSES = 25
+_LEAST_PASSES = 3
+OUTSIDE, GAPS = "(outside modules)", ("(launch)", "(host)", "(idle)")
 
-@dataclass(slots=True)
-class Clocked:
-    """One module during one pass, in seconds."""
-
-    calls: int = 0
-    own: float = 0.0
-    total: float = 0.0
-
-
-@dataclass(slots=True)
-class Pass:
-    """One pass by module, and all of its time."""
-
-    modules: dict[str, Clocked] = field(default_factory=dict)
-    whole: float = 0.0
-
-    @property
-    def gap(self) -> float:
-        """What passed outside of every module."""
-        return self.whole - sum(one.own for one in self.modules.values())
+Profiler = Callable[..., tuple[Events, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class LayerTimes:
-    """The median pass, and the median of passes without clocks, in seconds."""
+class Pass:
+    """One profiled pass, and how long it was by the caller's own clock, in seconds."""
 
-    shown: Pass
-    undisturbed: float
+    times: Times
+    clock: float
+
+
+@dataclass(slots=True)
+class LayerTimes:
+    """Passes under the profiler, and the seconds of those without. ``partial``: interrupted."""
+
+    passes: list[Pass] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    steady: bool = False
+    partial: bool = False
+
+    @property
+    def shown(self) -> Pass:
+        """The median pass."""
+        ordered = sorted(self.passes, key=lambda one: one.times.whole)
+        return ordered[len(ordered) // 2]
+
+    @property
+    def undisturbed(self) -> float:
+        """Median seconds of a pass without the profiler."""
+        return median(self.plain)
 
     @property
     def slowdown(self) -> float:
-        """By which the clocks made the pass longer: 0.02 is 2 %."""
-        return self.shown.whole / self.undisturbed - 1
+        """By which profiling made a pass longer: 0.02 is 2 %."""
+        return median(one.clock for one in self.passes) / self.undisturbed - 1
+
+    @property
+    def unexplained(self) -> float:
+        """How far layers and gap are off the caller's clock: 0.01 is 1 % too much."""
+        times = self.shown.times
+        accounted = times.own + times.host + times.launch + times.idle
+        return accounted / 1e9 / self.shown.clock - 1
 
 
 def layer_times(
@@ -74,135 +88,253 @@ def layer_times(
     device: Device,
     setting: Setting,
     rules: Rules,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
+    progress: Progress | None = None,
+    profiler: Profiler = profiled_pass,
 ) -> LayerTimes:
-    """Clock every module of a network; the arguments are those of ``latency``.
+    """Time every module call of a network; the arguments are those of ``latency``.
+
+    Args:
+        profiler: runs a pass and returns its events and its seconds, as ``profiled_pass`` does.
 
     Raises:
-        InvalidInput: what has no modules that run one after the other.
+        InvalidInput: a compiled network or a graph, whose modules do not run one by one.
+        KeyboardInterrupt: before a single pass was seen.
     """
     setting.check(device)
-    if device.name != "cpu" or setting.mode == "training" or setting.compile:
-        raise InvalidInput("layers are clocked on the CPU only, in inference and not compiled")
-    with running(tf32=False, threads=setting.threads):
-        network, run = network_and_run(model, inputs, batch, device, setting, options)
-        plain = collect(lambda: device.sample(run), device.now, rules)
-        if plain.partial:
-            raise KeyboardInterrupt
-        passes = list(_passes(network, run, device, len(plain.taken)))
-        # Again, so that neither kind of pass had the device at a better time.
-        after = [device.sample(run).wall for _ in plain.taken]
-    walls = [sample.wall for sample in plain.taken] + after
-    ordered = sorted(passes, key=lambda one: one.whole)
-    return LayerTimes(ordered[len(ordered) // 2], median(walls))
+    if setting.compile or setting.graph or setting.cold:
+        raise InvalidInput("layers are timed as they run eagerly: no --compile, --graph or --cold")
+    found = LayerTimes()
+    with running(tf32=setting.dtype == "tf32", threads=setting.threads):
+        try:
+            network, run = network_and_run(model, inputs, batch, device, setting, options)
+            _passes(network, run, device, rules, progress, profiler, found)
+        except KeyboardInterrupt:
+            if not found.passes:
+                raise
+            found.partial = True
+        finally:
+            device.release()
+    return found
 
 
-def layer_rows(times: LayerTimes, trace: Trace) -> list[dict[str, Any]]:
-    """A row per module that has time of its own, the gap last; ``own_ms`` adds up to the whole."""
-    flops: dict[str, int] = {}
-    for op in trace.ops:
-        flops[op.module] = flops.get(op.module, 0) + op.flops
-    whole = times.shown.whole
+def _passes(
+    network: nn.Module,
+    run: Callable[[], Any],
+    device: Device,
+    rules: Rules,
+    progress: Progress | None,
+    profiler: Profiler,
+    found: LayerTimes,
+) -> None:
+    on_cpu = device.name == "cpu"
+
+    def finished() -> None:
+        run()
+        device.wait()
+
+    warm = Rules(max_runs=1, max_seconds=rules.max_seconds)
+    told = Paced(progress, device.now)
+    warmed = collect(partial(device.sample, run), device.now, warm, _warming(told))
+    if warmed.partial:
+        raise KeyboardInterrupt
+    found.steady = warmed.steady
+    profiler(network, finished, on_cpu=on_cpu)  # its first pass sets the profiler up
+    start, seen = device.now(), 0.0
+    while not _enough(found, seen, rules):
+        run()  # reading a trace leaves nothing of the network in the caches
+        found.plain.append(device.sample(run).wall)
+        events, clock = profiler(network, finished, on_cpu=on_cpu)
+        found.passes.append(Pass(attribute(events, on_cpu=on_cpu), clock))
+        seen = device.now() - start
+        told(partial(_where, len(found.passes), max(rules.max_seconds - seen, 0.0)))
+
+
+def _where(passes: int, seconds: float) -> str:
+    return f"{passes} passes profiled, at most {seconds:.0f} s more"
+
+
+def _warming(told: Paced) -> Callable[[Samples, float], None]:
+    def tell(samples: Samples, seconds: float) -> None:
+        told(lambda: f"{samples.warmup} warm-up runs, at most {seconds:.0f} s more")
+
+    return tell
+
+
+def _enough(found: LayerTimes, seconds: float, rules: Rules) -> bool:
+    passes = len(found.passes)
+    return passes >= PASSES or (passes >= _LEAST_PASSES and seconds >= rules.max_seconds)
+
+
+def layer_rows(
+    times: LayerTimes, trace: Trace, card: Card | None = None, *, tf32: bool = False
+) -> list[dict[str, Any]]:
+    """A row per module that took time, then what ran outside of all, then the gap by name.
+
+    Args:
+        times: measured.
+        trace: of the same run: what each module computes.
+        card: the ceilings of the device, where they are known.
+        tf32: products of float32 run in TF32.
+
+    Returns:
+        ``self_ms``, which over all rows adds up to the whole; ``total_ms`` with the modules
+        inside and the caller's time there; ``backward_ms`` of ``self_ms``; ``host_ms``, for which
+        the device waited for the caller in this module (in the gap's row, once more, of all);
+        ``kernels`` (on a CPU operators); achieved rates; ``least_ms`` and ``bound`` by the
+        roofline, and ``roofline_share``, the one over ``self_ms``.
+    """
+    pass_ = times.shown.times
+    work = _operators(trace)
+    totals, calls = _totals(pass_), Counter(path for path, _ in pass_.calls)
     rows = []
-    for path, one in times.shown.modules.items():
-        work = flops.get(path, 0)
+    for path, spent in _by_path(pass_.calls).items():
         rows.append(
             {
-                "path": path or "(model)",
+                **_columns(path or "(model)", spent, totals[path], pass_.whole),
                 "kind": trace.modules.get(path, ""),
-                "calls": one.calls,
-                "own_ms": 1e3 * one.own,
-                "total_ms": 1e3 * one.total,
-                "share": one.own / whole,
-                "flops": work,
-                "achieved_gflops": work / one.own / 1e9 if one.own else None,
+                "calls": calls[path],
+                **_beside(spent.own, work.get(path, ()), card, tf32),
             }
         )
-    gap = times.shown.gap
-    nothing = {"flops": 0, "achieved_gflops": None}
-    gap_ms = {"own_ms": 1e3 * gap, "total_ms": 1e3 * gap, "share": gap / whole}
-    return [*rows, {"path": "(gap)", "kind": "", "calls": 1, **gap_ms, **nothing}]
+    rest = pass_.outside
+    nothing = {"kind": "", "calls": 1, **_beside(0, (), None, tf32)}
+    rows.append({**_columns(OUTSIDE, rest, rest.own + rest.host, pass_.whole), **nothing})
+    for name, gap in zip(GAPS, (pass_.launch, pass_.host, pass_.idle), strict=True):
+        rows.append({**_columns(name, Spent(own=gap), gap, pass_.whole), **nothing, "kind": "gap"})
+    return rows
+
+
+def _columns(path: str, spent: Spent, total: float, whole: float) -> dict[str, Any]:
+    return {
+        "path": path,
+        "self_ms": spent.own / 1e6,
+        "total_ms": total / 1e6,
+        "share": spent.own / whole,
+        "backward_ms": spent.backward / 1e6,
+        "host_ms": spent.host / 1e6,
+        "kernels": spent.kernels,
+    }
+
+
+def _beside(own: float, ops: Sequence[Op], card: Card | None, tf32: bool) -> dict[str, Any]:
+    """What was computed in ``own`` ns, and the least time for it."""
+    flops = sum(op.flops for op in ops)
+    traffic = sum(op.bytes_read + op.bytes_written for op in ops)
+    cost = estimate(ops, card, tf32=tf32) if card is not None and ops else None
+    return {
+        "flops": flops,
+        "bytes": traffic,
+        "achieved_gflops": flops / own if own else None,
+        "achieved_gb_s": traffic / own if own else None,
+        "least_ms": None if cost is None else 1e3 * cost.time,
+        "bound": None if cost is None else cost.bound,
+        "roofline_share": cost.time * 1e9 / own if cost is not None and own else None,
+    }
+
+
+def _operators(trace: Trace) -> dict[str, list[Op]]:
+    """By the path of the module that ran them, or ran what they differentiate."""
+    found: dict[str, list[Op]] = {}
+    for op in trace.ops:
+        if op.category != "input":
+            forward = trace.ops[op.forward_op] if op.forward_op >= 0 else op
+            found.setdefault(forward.module, []).append(op)
+    return found
+
+
+def _by_path(calls: Mapping[CallKey, Spent]) -> dict[str, Spent]:
+    found: dict[str, Spent] = {}
+    for (path, _), spent in calls.items():
+        whole = found.setdefault(path, Spent())
+        whole.own += spent.own
+        whole.backward += spent.backward
+        whole.host += spent.host
+        whole.kernels += spent.kernels
+    return found
+
+
+def _totals(times: Times) -> dict[str, float]:
+    """By path: the time of all calls of a module and of those made in them, each once."""
+    found: dict[str, float] = {}
+    for key, spent in times.calls.items():
+        around: set[str] = set()
+        caller: CallKey | None = key
+        while caller is not None:
+            around.add(caller[0])
+            caller = times.parents[caller]
+        for path in around:
+            found[path] = found.get(path, 0.0) + spent.own + spent.host
+    return found
 
 
 def layers_data(
-    model: str,
-    inputs: Any,
+    model: str | nn.Module,
+    inputs: Any = None,
     *,
-    batch: int,
-    setting: Setting,
-    max_seconds: float,
-    options: dict[str, Any],
+    batch: int = 1,
+    device: str | Device = "cpu",
+    setting: Setting | None = None,
+    max_seconds: float = 20.0,
+    progress: Progress | None = None,
+    profiler: Profiler = profiled_pass,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """``layer_rows`` of a reference on the CPU, its conditions, and how sure they are."""
-    device = Cpu()
-    setting.check(device)
-    trace = trace_of(model, inputs, batch, device, setting, options)
+    """``layer_rows`` of a model, their conditions, and how sure they are.
+
+    Returns:
+        ``layers``; ``whole_ms``, which they add up to; ``clock_ms``, the same pass by the
+        caller's clock, and ``unexplained``, by how much both differ; ``gap_ms`` by name;
+        ``undisturbed_ms`` without the profiler and ``slowdown``; ``status`` ("ok" or "partial").
+    """
+    at_hand = device_at_hand(device) if isinstance(device, str) else device
+    setting, options = setting or Setting(), dict(options or {})
+    setting.check(at_hand)
+    if progress is not None:
+        progress(f"{model if isinstance(model, str) else type(model).__name__}: building")
+    trace = trace_of(model, inputs, batch, at_hand, setting, options)
+    before = conditions(at_hand)
     times = layer_times(
         model,
         inputs,
         batch=batch,
-        device=device,
+        device=at_hand,
         setting=setting,
         rules=Rules(max_seconds=max_seconds),
         options=options,
+        progress=progress,
+        profiler=profiler,
     )
+    after = conditions(at_hand)
+    threads = setting.threads or torch.get_num_threads()
+    card = card_at_hand(at_hand, threads)
+    shown = times.shown
     return {
         "model": trace.model,
-        "device": device.name,
-        "device_title": device.title,
+        "device": at_hand.name,
+        "device_title": at_hand.title,
         "batch": trace.batch,
-        "input_shape": trace.inputs[0][1] if trace.inputs else (),
+        "input_shape": shape_of(trace),
         "dtype": setting.dtype,
-        "threads": setting.threads or torch.get_num_threads(),
-        "whole_ms": 1e3 * times.shown.whole,
+        "mode": setting.mode,
+        "status": "partial" if times.partial else "ok",
+        "threads": threads,
+        "whole_ms": shown.times.whole / 1e6,
+        "clock_ms": 1e3 * shown.clock,
+        "unexplained": times.unexplained,
+        "gap_ms": {
+            "launch": shown.times.launch / 1e6,
+            "host": shown.times.host / 1e6,
+            "idle": shown.times.idle / 1e6,
+        },
+        "passes": len(times.passes),
         "undisturbed_ms": 1e3 * times.undisturbed,
         "slowdown": times.slowdown,
+        "steady": times.steady,
+        "disturbed": disturbance(before, after),
+        "ceilings": None if card is None else card.source,
         **versions(),
-        "layers": layer_rows(times, trace),
+        **{f"{name}_before": value for name, value in before.items()},
+        **{f"{name}_after": value for name, value in after.items()},
+        "layers": layer_rows(times, trace, card, tf32=setting.dtype == "tf32"),
     }
-
-
-def _passes(
-    network: nn.Module, run: Callable[[], Any], device: Device, count: int
-) -> Iterator[Pass]:
-    for _ in range(max(count, 1)):
-        found = Pass()
-        with _clocks(network, device.now, found):
-            start = device.now()
-            run()
-            found.whole = device.now() - start
-        yield found
-
-
-@contextmanager
-def _clocks(network: nn.Module, now: Callable[[], float], found: Pass) -> Iterator[None]:
-    """Clock every call of every module while inside."""
-    stack: list[list[float]] = []  # of each call: when it began, how long its children took
-    handles = []
-
-    def enter(module: nn.Module, args: Any) -> None:
-        stack.append([now(), 0.0])
-
-    def leave_of(path: str) -> Callable[[nn.Module, Any, Any], None]:
-        clocked = Clocked()
-
-        def leave(module: nn.Module, args: Any, result: Any) -> None:
-            began, inside = stack.pop()
-            took = now() - began
-            clocked.calls += 1
-            clocked.own += took - inside
-            clocked.total += took
-            found.modules.setdefault(path, clocked)
-            if stack:
-                stack[-1][1] += took
-
-        return leave
-
-    try:
-        for path, module in network.named_modules():
-            handles.append(module.register_forward_pre_hook(enter))
-            handles.append(module.register_forward_hook(leave_of(path)))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

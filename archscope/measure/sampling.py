@@ -58,7 +58,7 @@ class Samples:
         return summary([sample.wall for sample in self.taken])
 
 
-Progress = Callable[[Samples, float], None]  # samples so far, most seconds that remain
+Progress = Callable[[Samples, float], None]  # so far, the warm-up too; most seconds that remain
 
 
 def collect(
@@ -75,11 +75,11 @@ def collect(
         take: runs once.
         now: the clock, in seconds.
         rules: when to stop.
-        progress: called after every sample.
+        progress: called after every run, also those of the warm-up.
     """
     samples = Samples()
     try:
-        _warm_up(take, now, rules, samples)
+        _warm_up(take, now, rules, samples, progress)
         start = now()
         while not _enough(samples, now() - start, rules):
             samples.taken.append(take())
@@ -91,7 +91,11 @@ def collect(
 
 
 def _warm_up(
-    take: Callable[[], Sample], now: Callable[[], float], rules: Rules, samples: Samples
+    take: Callable[[], Sample],
+    now: Callable[[], float],
+    rules: Rules,
+    samples: Samples,
+    progress: Progress | None,
 ) -> None:
     start = now()
     walls: list[float] = []
@@ -101,9 +105,13 @@ def _warm_up(
         if len(walls) >= 2 * _WINDOW:
             before, after = median(walls[-2 * _WINDOW : -_WINDOW]), median(walls[-_WINDOW:])
             samples.steady = abs(after - before) <= rules.steady * before
-        out_of_time = now() - start >= rules.max_warmup_seconds
+        seconds = now() - start
+        out_of_time = seconds >= rules.max_warmup_seconds
         if samples.steady or out_of_time or samples.warmup >= rules.max_warmup_runs:
             return
+        if progress is not None:
+            left = max(rules.max_warmup_seconds - seconds, 0.0) + rules.max_seconds
+            progress(samples, left)
 
 
 def _enough(samples: Samples, seconds: float, rules: Rules) -> bool:

@@ -6,7 +6,11 @@ A device that tells nothing has ``NoSensors``, whose readings are empty.
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 
@@ -20,6 +24,9 @@ class Reading:
     power_limit_w: float | None = None
     throttled: tuple[str, ...] = ()  # reasons why it runs slower than it could
     other_processes: int | None = None
+    at_s: float | None = None  # when, on a clock of its own
+    others_cpu_s: float | None = None  # CPU time of all other processes so far
+    throttle_count: int | None = None  # how often the processor was too hot so far
 
 
 class Sensors(Protocol):
@@ -38,6 +45,57 @@ class NoSensors:
 
     def read(self) -> Reading:
         return Reading()
+
+
+class CpuSensors:
+    """Of the CPU, as Linux shows them; what it does not show stays None."""
+
+    driver = ""
+
+    def __init__(self, root: Path = Path("/"), own_cpu_s: Callable[[], float] | None = None):
+        """Read below ``root``; ``own_cpu_s`` is what this process used, to be taken off."""
+        self._root = root
+        self._own_cpu_s = own_cpu_s or (lambda: sum(os.times()[:4]))
+
+    def read(self) -> Reading:
+        busy = self._busy_s()
+        return Reading(
+            clock_mhz=self._clock(),
+            temperature_c=self._temperature(),
+            at_s=monotonic(),
+            others_cpu_s=None if busy is None else busy - self._own_cpu_s(),
+            throttle_count=self._throttle_count(),
+        )
+
+    def _busy_s(self) -> float | None:
+        """Of all CPUs since they started, what a hypervisor took from them included."""
+        for line in self._lines("proc/stat"):
+            name, *ticks = line.split()
+            if name == "cpu" and len(ticks) >= 8:
+                user, nice, system, _, _, irq, softirq, stolen = map(int, ticks[:8])
+                return (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
+        return None
+
+    def _clock(self) -> int | None:
+        lines = self._lines("proc/cpuinfo")
+        clocks = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
+        return round(sum(clocks) / len(clocks)) if clocks else None
+
+    def _temperature(self) -> int | None:
+        for zone in sorted(self._root.glob("sys/class/thermal/thermal_zone*/type")):
+            if "pkg" in zone.read_text() or "cpu" in zone.read_text().lower():
+                return round(int(zone.with_name("temp").read_text()) / 1e3)
+        return None
+
+    def _throttle_count(self) -> int | None:
+        found = self._lines("sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count")
+        return int(found[0]) if found else None
+
+    def _lines(self, path: str) -> list[str]:
+        try:
+            return (self._root / path).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
 
 
 # Bits of nvmlDeviceGetCurrentClocksEventReasons that mean "slower than it could"; an idle GPU or

@@ -23,11 +23,29 @@ def test_latency_shows_a_row_per_batch_size_and_its_conditions(capsys):
 
 
 def test_latency_as_json_keeps_the_samples(capsys):
-    arguments = ["rnn", "--seq-len", "5", "--max-seconds", "0.1", "--format", "json"]
+    arguments = ["resnet20-cifar", "--max-seconds", "0.1", "--format", "json"]
     status, out, _ = run(capsys, "latency", *arguments)
     (row,) = json.loads(out)
     assert status == 0
     assert len(row["samples_ms"]) == row["runs"] and row["status"] == "ok"
+
+
+def test_a_recurrent_network_is_measured_fused_and_unrolled(capsys):
+    arguments = ["lstm", "--seq-len", "6", "--max-seconds", "0.1", "--threads", "1"]
+    status, out, _ = run(capsys, "latency", *arguments, "--format", "json")
+    rows = json.loads(out)
+    assert status == 0
+    assert [row["form"] for row in rows] == ["fused", "unrolled"]
+    for row in rows:
+        assert row["steps"] == 6
+        assert row["latency_ms_per_step"] * row["steps"] == pytest.approx(row["latency_ms_p50"])
+    assert "unrolled" in run(capsys, "latency", *arguments)[1]
+
+
+def test_a_form_that_was_asked_for_is_the_only_one(capsys):
+    arguments = ["gru", "--seq-len", "3", "--set", "unrolled=true", "--max-seconds", "0.1"]
+    _, out, _ = run(capsys, "latency", *arguments, "--format", "json")
+    assert [row["form"] for row in json.loads(out)] == ["unrolled"]
 
 
 def test_an_interrupt_shows_what_was_measured_and_is_status_130(capsys, monkeypatch):
@@ -116,8 +134,10 @@ def test_layers_add_up_to_the_whole(capsys):
     status, out, _ = run(capsys, "latency", *arguments, "--format", "json")
     found = json.loads(out)
     assert status == 0
-    assert sum(row["own_ms"] for row in found["layers"]) == pytest.approx(found["whole_ms"])
-    assert found["layers"][-1]["path"] == "(gap)"
+    assert sum(row["self_ms"] for row in found["layers"]) == pytest.approx(found["whole_ms"])
+    assert found["whole_ms"] == pytest.approx(found["clock_ms"], rel=0.02)
+    assert [row["path"] for row in found["layers"][-3:]] == ["(launch)", "(host)", "(idle)"]
+    assert "slowdown" in found and found["status"] == "ok"
 
 
 def test_layers_of_several_batch_sizes_are_refused(capsys):
