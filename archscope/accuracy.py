@@ -16,6 +16,8 @@ from archscope.published import CONFIDENCES, PROTOCOLS
 if TYPE_CHECKING:
     import pandas as pd
 
+_IMAGENET = "ImageNet-1K"  # as torchvision's metadata calls it
+
 COLUMNS = ("top1", "top5", "protocol", "accuracy_source")
 
 
@@ -47,7 +49,9 @@ def torchvision_accuracy(name: str) -> list[dict[str, Any]]:
                         "dataset": dataset,
                         "top1": metrics["acc@1"],
                         "top5": metrics["acc@5"],
-                        "protocol": _protocol(dataset),
+                        "protocol": (
+                            "single-crop" if dataset == _IMAGENET else f"other ({dataset})"
+                        ),
                         "crop": _crop(entry),
                         "accuracy_source": f"torchvision {type(entry).__name__}.{entry.name}",
                     }
@@ -92,10 +96,13 @@ def with_accuracy(
 def _chosen(rows: Sequence[Mapping[str, Any]], protocol: str) -> Mapping[str, Any]:
     """The figure to show of several; the first of equally good ones."""
 
+    def kind(text: str | None) -> str | None:
+        return text and text.partition(" (")[0]  # "other (CIFAR-10 test set)"
+
     def rank(row: Mapping[str, Any]) -> tuple[bool, int, int, bool]:
         return (
-            row["protocol"] != protocol,
-            _place(row["protocol"], PROTOCOLS),
+            kind(row["protocol"]) != protocol,
+            _place(kind(row["protocol"]), PROTOCOLS),
             _place(row.get("confidence"), CONFIDENCES),
             row["top5"] is None,
         )
@@ -113,10 +120,11 @@ def _published() -> dict[str, list[dict[str, Any]]]:
 
     found: dict[str, list[dict[str, Any]]] = {}
     for row in published().dropna(subset=["top1"]).to_dict("records"):
+        data = row["crop"].partition(",")[0]  # "CIFAR-10 test set, whole image"
         figure = {
             "top1": row["top1"],
             "top5": None if row["top5"] != row["top5"] else row["top5"],
-            "protocol": row["protocol"],
+            "protocol": f"other ({data})" if row["protocol"] == "other" else row["protocol"],
             "accuracy_source": row["source"],
             "confidence": row["confidence"],
         }
@@ -176,10 +184,6 @@ def _number(text: str | None, model: str, source: str) -> float | None:
         return float(text) if text else None
     except ValueError:
         raise InvalidInput(f"{source}: the accuracy of {model} is '{text}', no number") from None
-
-
-def _protocol(dataset: str) -> str:
-    return "single-crop" if dataset == "ImageNet-1K" else f"other ({dataset})"
 
 
 def _crop(entry: Any) -> str:

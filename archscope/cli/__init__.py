@@ -31,6 +31,7 @@ COMMANDS = {
     "depth": Entry("archscope.cli.depth:depth", "Show the lengths of all paths to the output."),
     "plot": Entry("archscope.cli.plot:plot", "Draw a picture of one model or several."),
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
+    "compare": Entry("archscope.cli.compare:compare", "Put networks beside each other."),
     "diff": Entry("archscope.cli.diff:diff", "Show what changes from one model to another."),
     "check": Entry("archscope.cli.check:check", "Hold models to their budgets; exit 1 if missed."),
     "roofline": Entry("archscope.cli.roofline:roofline", "Show least times on any device."),

@@ -119,6 +119,7 @@ def compare(
     frame["pareto"] = _fronts(frame)
     if relative_to is not None:
         frame = in_multiples(frame, relative_to)
+    frame.attrs |= {"protocol": protocol, "relative_to": relative_to}
     frame.attrs["failed"] = {row["model"]: row["status"] for row in rows if row["status"] != "ok"}
     if where is not None:
         frame = holding(frame, where)
@@ -186,11 +187,16 @@ def check_columns(
         UnknownName: a column that there is not.
         InvalidInput: it cannot be read.
     """
-    kinds = {**COLUMNS, "disturbed": "text"}
-    kinds |= {f"{name}{SUFFIX}": "number" for name in RELATIVE if relative}
+    kinds = known_columns(relative=relative)
     if where is not None:
         parse(where, kinds)({name: _EXAMPLES.get(kind, 1) for name, kind in kinds.items()})
     sorted_by(comparison_frame([]).reindex(columns=list(kinds)), sort)
+
+
+def known_columns(*, relative: bool = False) -> dict[str, str]:
+    """Every column that a comparison may have, with its kind."""
+    multiples = {f"{name}{SUFFIX}": "number" for name in RELATIVE if relative}
+    return {**COLUMNS, "disturbed": "text", **multiples}
 
 
 def _only_as_published(

@@ -1,0 +1,126 @@
+"""``archscope compare``: many networks, a row each."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import click
+
+from archscope.cli.completion import references
+from archscope.cli.errors import INTERRUPTED, remark
+from archscope.cli.options import OneOf, WholeNumber, settings_of
+from archscope.cli.output import deliver
+from archscope.cli.tables import output_options
+from archscope.errors import UnknownName
+
+_BETWEEN_REMARKS = 2.0  # s
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, shell_complete=references)
+@click.option("--batch", type=WholeNumber(), help="Batch size; 1 if absent.")
+@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
+@click.option("--dtype", metavar="DTYPE", help="Of weights and inputs: fp32, bf16, fp16.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="num_classes=10.")
+@click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
+@click.option(
+    "--analyses", metavar="NAMES", help="Some of compute,memory,training,depth; all if absent."
+)
+@click.option("--effective-depth", is_flag=True, help="Measure it too, with random weights.")
+@click.option("--accuracy", metavar="FILE", help="A CSV table with the columns model, top1.")
+@click.option(
+    "--protocol",
+    type=OneOf("protocol", ("single-crop", "10-crop", "multi-crop", "dense", "other")),
+    default="single-crop",
+    help="Of accuracies; others are marked.",
+)
+@click.option(
+    "--measured",
+    multiple=True,
+    metavar="FILE",
+    help="What archscope latency or energy wrote, .csv or .json.",
+)
+@click.option("--measured-where", metavar="CONDITION", help="Its rows: \"device == 'cuda:0'\".")
+@click.option("--relative-to", metavar="MODEL", help="Costs in multiples of this network's, too.")
+@click.option("--where", metavar="CONDITION", help='"params < 30M and top1 > 75".')
+@click.option("--sort", multiple=True, metavar="COLUMN[,desc]", help="As often as needed.")
+@click.option("--columns", metavar="NAMES", help="model,macs,top1: exactly these.")
+@output_options
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    models: tuple[str, ...],
+    inputs: tuple[str, ...],
+    dtype: str | None,
+    settings: tuple[str, ...],
+    seq_len: int | None,
+    analyses: str | None,
+    columns: str | None,
+    format: str | None,
+    width: int | None,
+    file: str | None,
+    **how: Any,
+) -> None:
+    """Compare MODELS: what each costs, how well it classifies, and what was measured.
+
+    MODELS are references as for `archscope table`, or patterns: 'resnet*', 'timm:resnet*'.
+    Accuracies are as published, of one protocol; * marks those that no other beats both in MACs
+    and in top-1 accuracy. A network that fails is a row that says why, and the exit status is 1.
+
+    CONDITION compares columns, numbers and quoted texts: family == 'resnet' and macs < 4.2G.
+    Columns: model family source year batch input_shape dtype params trainable_params macs flops
+    activations weight_bytes peak_bytes training_peak_bytes depth shortest_path paths mean_path
+    effective_depth coverage top1 top5 protocol accuracy_source top1_per_mparams device
+    latency_ms_p50 throughput_per_s energy_mj power_w pareto status; with --relative-to also
+    params_relative and so on.
+    """
+    names = _names(columns)
+
+    from archscope.comparison import ANALYSES
+    from archscope.comparison.compare import INTERRUPTED as LEFT
+    from archscope.comparison.compare import compare as compared
+    from archscope.comparison.compare import known_columns
+    from archscope.report.compare import render
+    from archscope.sources.inputs import parse_input
+
+    for name in names:
+        if name not in (known := known_columns(relative=how["relative_to"] is not None)):
+            raise UnknownName("column", name, known, see="archscope compare --help")
+    frame = compared(
+        models,
+        input=[parse_input(text) for text in inputs] or None,
+        analyses=_names(analyses) or ANALYSES[:-1],
+        execution={} if dtype is None else {"dtype": dtype},
+        progress=_Progress(),
+        **how,
+        **settings_of("compare", settings, seq_len),
+    )
+    failed = frame.attrs["failed"]
+    shown = set(frame["model"])
+    for model, status in failed.items():
+        if model not in shown or format in ("csv", "json"):
+            remark(f"warning: {model}: {status}")
+    deliver(partial(render, frame, columns=names), format=format, width=width, file=file)
+    if LEFT in failed.values():
+        ctx.exit(INTERRUPTED)
+    if failed:
+        ctx.exit(1)
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+class _Progress:
+    """Where the comparison is, on stderr, now and then."""
+
+    def __init__(self) -> None:
+        self.said = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        now = time.monotonic()
+        if now - self.said >= _BETWEEN_REMARKS:
+            self.said = now
+            remark(line)
