@@ -74,16 +74,34 @@ def roofline(trace: Trace, device: str | Device, *, tf32: bool = False) -> pd.Da
         A row per layer call: ``flops``; ``bytes`` of compulsory traffic; ``intensity`` in FLOP/B;
         ``attainable_gflops``, the rate that the device allows at that intensity; ``bound``
         ("compute", "memory" or "launch"); ``least_ms``; and ``share`` of the whole. In training
-        a row includes its backward pass. ``attrs["totals"]`` has the whole.
+        a row includes its backward pass. ``attrs`` has the whole in "totals", and "model",
+        "batch", "mode", "device" (a ``Device``) and "dtype" (of most of the arithmetic).
 
     Raises:
         UnknownName: there is no such device.
         InvalidInput: the device at hand was not calibrated.
     """
-    rows = roofline_rows(trace, device, tf32=tf32)
-    found = frame(rows)
-    found.attrs["totals"] = roofline_totals(trace, device, tf32=tf32)
+    card = _card(device)
+    found = frame(roofline_rows(trace, card, tf32=tf32))
+    found.attrs.update(
+        model=trace.model,
+        batch=trace.batch,
+        mode=trace.mode,
+        device=card,
+        dtype=dtype_of(trace, tf32=tf32),
+        totals=roofline_totals(trace, card, tf32=tf32),
+    )
     return found
+
+
+def dtype_of(trace: Trace, *, tf32: bool = False) -> str:
+    """The dtype of most of a run's arithmetic: "fp32", "bf16"."""
+    flops: dict[str, int] = {}
+    for op in trace.ops:
+        name = _DTYPES.get(op.dtype, "fp32")
+        flops[name] = flops.get(name, 0) + op.flops
+    found = max(flops, key=flops.__getitem__, default="fp32")
+    return "tf32" if tf32 and found == "fp32" else found
 
 
 def roofline_rows(
@@ -131,18 +149,18 @@ def estimate(ops: Iterable[Op], device: Device, *, tf32: bool = False) -> Estima
     The bound is the one under which most of that time is spent; None when nothing ran.
     """
     ran = [op for op in ops if op.category != "input"]
-    parts = [_limits(op, device, tf32) for op in ran]
+    parts = [limits(op, device, tf32=tf32) for op in ran]
     spent = dict.fromkeys(BOUNDS, 0.0)
-    for limits in parts:
-        bound = _largest(limits)
-        spent[bound] += limits[bound]
+    for part in parts:
+        bound = _largest(part)
+        spent[bound] += part[bound]
     return Estimate(
         macs=sum(op.macs for op in ran),
         flops=sum(op.flops for op in ran),
         bytes=sum(op.bytes_read + op.bytes_written for op in ran),
-        compute=sum(limits["compute"] for limits in parts),
-        memory=sum(limits["memory"] for limits in parts),
-        launch=sum(limits["launch"] for limits in parts),
+        compute=sum(part["compute"] for part in parts),
+        memory=sum(part["memory"] for part in parts),
+        launch=sum(part["launch"] for part in parts),
         time=sum(spent.values()),
         bound=_largest(spent) if parts else None,
     )
@@ -152,7 +170,8 @@ def _largest(times: Mapping[Bound, float]) -> Bound:
     return max(BOUNDS, key=lambda bound: times[bound])
 
 
-def _limits(op: Op, device: Device, tf32: bool) -> dict[Bound, float]:
+def limits(op: Op, device: Device, *, tf32: bool = False) -> dict[Bound, float]:
+    """Seconds that an operator takes at least under each bound."""
     dtype = _DTYPES.get(op.dtype, "fp32")
     products, traffic = 2 * op.macs, op.bytes_read + op.bytes_written
     rate = device.product_rate("tf32" if tf32 and dtype == "fp32" else dtype)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from archscope.analyzers.roofline import roofline_rows, roofline_totals
+from archscope.analyzers.roofline import dtype_of, roofline_rows, roofline_totals
 from archscope.devices import Device
 from archscope.report.devices import device_row
 from archscope.report.drawing import table
@@ -47,11 +47,10 @@ class RooflineReport:
             footer=_cells(whole),
             caption=[
                 f"{self._run()}. Ridge point {device.ridge(self._dtype):.1f} FLOP/B.",
-                f"Ceilings: {_ceilings(device)}; {device.bandwidth / 1e9:g} GB/s; "
-                f"{1e6 * device.launch:g} us a launch (assumed). Source: {device.source}.",
+                f"Ceilings: {_ceilings(device)}; {_bandwidths(device)}; "
+                f"{1e6 * device.launch:g} us a launch (assumed). Source: {_source(device)}.",
                 "Least times, one operator after the other: every operand read and every result "
-                "written once, no fusion, nothing left in a cache. Of the whole, "
-                + self._by_bound(),
+                f"written once, no fusion, {_cache(device)}. Of the whole, " + self._by_bound(),
             ],
         )
         return [found]
@@ -70,15 +69,7 @@ class RooflineReport:
 
     @property
     def _dtype(self) -> str:
-        """The dtype of most of the arithmetic."""
-        if self.tf32:
-            return "tf32"
-        names = {"float64": "fp64", "bfloat16": "bf16", "float16": "fp16"}
-        flops: dict[str, int] = {}
-        for op in self.trace.ops:
-            name = names.get(op.dtype, "fp32")
-            flops[name] = flops.get(name, 0) + op.flops
-        return max(flops, key=flops.__getitem__, default="fp32")
+        return dtype_of(self.trace, tf32=self.tf32)
 
     def _run(self) -> str:
         inputs = ", ".join(shape(sizes) for _, sizes, _ in self.trace.inputs)
@@ -91,8 +82,27 @@ class RooflineReport:
 
 
 def _ceilings(device: Device) -> str:
-    rates = [f"{dtype} {rate / 1e12:g}" for dtype, rate in device.peaks.items()]
+    rates = [f"{dtype} {rate / 1e12:.4g}" for dtype, rate in device.peaks.items()]
     return ", ".join(rates) + " TFLOP/s"
+
+
+def _bandwidths(device: Device) -> str:
+    found = f"{device.bandwidth / 1e9:.4g} GB/s"
+    if device.cache_bandwidth is None:
+        return found
+    return f"{found}, {device.cache_bandwidth / 1e9:.4g} GB/s in cache"
+
+
+def _cache(device: Device) -> str:
+    if device.cache_bandwidth is None:
+        return "nothing left in a cache"
+    return f"in cache what fits into {memory(device.cache_bytes)}"
+
+
+def _source(device: Device) -> str:
+    doubt = f"; not confirmed: {', '.join(device.unconfirmed)}" if device.unconfirmed else ""
+    note = f"; {device.note}" if device.note else ""
+    return f"{device.source}{note}{doubt}"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -1,0 +1,322 @@
+"""The roofline of a run (Williams, Waterman, Patterson 2009): layers under a device's ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import atan, degrees, log10, sqrt
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from archscope.devices import Device
+from archscope.plots.labels import Bubble, Label, plan, text_width, write
+from archscope.plots.style import COLOURS, GREY, WIDE, styled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KINDS = 4  # of layers with a colour of their own
+_NAMED = 4  # layers
+_LARGEST = 1.0  # points for every inch of width, radius of the layer that takes the most time
+_SMALLEST = 1.2
+_LETTERS = 6.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Dot:
+    """A layer: FLOP/B, FLOP/s at least time and as measured, its share of the time."""
+
+    path: str
+    kind: str
+    x: float
+    least: float
+    measured: float | None
+    share: float
+
+    @property
+    def y(self) -> float:
+        return self.least if self.measured is None else self.measured
+
+
+def _radii(dots: Sequence[_Dot], width: float) -> list[float]:
+    """In points: areas are as the shares, but for layers too small to see."""
+    most = max((dot.share for dot in dots), default=1.0)
+    return [max(_LARGEST * width * sqrt(dot.share / most), _SMALLEST) for dot in dots]
+
+
+def roofline(
+    frame: pd.DataFrame,
+    measured: pd.DataFrame | None = None,
+    *,
+    size: tuple[float, float] = (6.0, 4.2),
+) -> Figure:
+    """Every layer's arithmetic intensity and rate, under the ceilings of a device.
+
+    Args:
+        frame: of ``archscope.analyzers.roofline``.
+        measured: the layers' own times, columns ``path`` and ``self_ms``, of a run on that device,
+            as ``archscope latency --layers --format csv`` writes them. Then a full dot is what was
+            measured and a ring above it what the roof allows.
+        size: width and height in inches; 3.3 is a paper's column.
+
+    Returns:
+        A log-log picture. A dot's area is its layer's share of the time. Layers that compute
+        nothing have no place on it; a line below says what share of the time they are.
+    """
+    device = _device(frame)
+    dots = _dots(frame, measured)
+    narrow = size[0] < WIDE
+    with styled(fine=True):
+        figure = Figure(figsize=size)
+        axes = figure.subplots()
+        # Fixed, not by a layout engine: names are placed in axes whose size is final.
+        words = max(text_width(text, _LETTERS) for text in _levels(device).values()) / 72
+        left, right, top = 0.58 / size[0], 1 - (words + 0.1) / size[0], 1 - 0.38 / size[1]
+        figure.subplots_adjust(left, (1.22 if narrow else 0.98) / size[1], right, top)
+        colours = _colours(dots)
+        _limit(axes, dots, device, frame.attrs["dtype"])
+        avoid = _draw_ceilings(axes, device, frame.attrs["dtype"])
+        _draw_dots(axes, dots, _radii(dots, size[0]), colours)
+        _name(axes, dots, _radii(dots, size[0]), avoid)
+        _legend(figure, axes, colours, measured is not None, narrow)
+        _words(figure, frame, dots, narrow)
+    return figure
+
+
+def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
+    """A dot for each layer call, or with measured times for each module, all of its calls."""
+    work = frame[frame["flops"] > 0]
+    if measured is None:
+        return [
+            _Dot(row.path, row.kind, row.intensity, _rate(row), None, row.share)
+            for row in work.itertuples()
+        ]
+    own = measured.groupby("path")["self_ms"].sum()
+    whole = float(measured["self_ms"].sum())
+    sums = work.groupby("path", sort=False).agg(
+        {"kind": "first", "flops": "sum", "bytes": "sum", "least_ms": "sum"}
+    )
+    found = []
+    for path, row in sums.iterrows():
+        if path in own.index and own[path] > 0:
+            taken = float(own[path])
+            rate = row.flops / taken * 1e3
+            x = row.flops / row.bytes
+            found.append(_Dot(str(path), row.kind, x, _rate(row), rate, taken / whole))
+    return found
+
+
+def _rate(row: Any) -> float:
+    return 1e3 * row.flops / row.least_ms
+
+
+def _colours(dots: Sequence[_Dot]) -> dict[str, str]:
+    """Of the kinds of layers that take most of the time; what is left is grey."""
+    shares: dict[str, float] = {}
+    for dot in dots:
+        shares[dot.kind] = shares.get(dot.kind, 0.0) + dot.share
+    first = sorted(shares, key=lambda kind: -shares[kind])
+    own = dict(zip(first[:_KINDS], COLOURS, strict=False))
+    return own | ({"other": "#999999"} if len(first) > _KINDS else {})
+
+
+def _limit(axes: Axes, dots: Sequence[_Dot], device: Device, dtype: str) -> None:
+    """Room for every dot and for the ridge of every ceiling that is shown."""
+    xs = [dot.x for dot in dots] + [device.ridge(dtype)]
+    ys = [rate for dot in dots for rate in (dot.least, dot.y)]
+    top = max(device.peaks.values())
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(min(xs) / 2, max(*xs, device.ridge(_fastest(device))) * 4)
+    axes.set_ylim(min([*ys, device.bandwidth * min(xs)]) / 2, top * 2.2)
+
+
+def _fastest(device: Device) -> str:
+    return max(device.peaks, key=device.peaks.__getitem__)
+
+
+def _levels(device: Device) -> dict[float, str]:
+    """Rate -> what is written beside it; dtypes of one rate share a level."""
+    found: dict[float, list[str]] = {}
+    for name, rate in device.peaks.items():
+        found.setdefault(rate, []).append(name)
+    return {rate: f"{', '.join(found[rate])} {_short(rate)}" for rate in sorted(found)}
+
+
+def _short(rate: float) -> str:
+    """312T, 19.5T, 232G."""
+    power, unit = next(
+        ((p, u) for p, u in ((12, "T"), (9, "G"), (6, "M")) if rate >= 10**p), (0, "")
+    )
+    return f"{rate / 10**power:.3g}{unit}"
+
+
+def _draw_ceilings(axes: Axes, device: Device, dtype: str) -> list[tuple[float, float]]:
+    """The bandwidths up to their ridges, and a level per rate; points that names had better avoid.
+
+    The level of the run's dtype is black.
+    """
+    low, high = axes.get_xlim()
+    bandwidths = [(device.bandwidth, "memory")]
+    if device.cache_bandwidth is not None:
+        bandwidths.append((device.cache_bandwidth, "cache"))
+    widest = max(rate for rate, _ in bandwidths)
+    avoid, below = [], -1e9
+    for rate, text in _levels(device).items():
+        mine = rate == device.product_rate(dtype)
+        colour, start = ("black" if mine else GREY), max(rate / widest, low)
+        axes.plot([start, high], [rate, rate], color=colour, lw=1.3 if mine else 0.7)
+        avoid += _along(axes, (start, rate), (high, rate))
+        height = _place(axes, high, rate)[1]
+        below = max(height, below + 1.15 * _LETTERS)  # names of near rates stand above each other
+        axes.annotate(
+            text,
+            (1, rate),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, below - height),
+            textcoords="offset points",
+            va="center",
+            fontsize=_LETTERS,
+            color=colour,
+        )
+    for bandwidth, name in bandwidths:
+        end = (device.peaks[_fastest(device)] / bandwidth, device.peaks[_fastest(device)])
+        axes.plot([low, end[0]], [low * bandwidth, end[1]], color="black", lw=1.3)
+        avoid += _along(axes, (low, low * bandwidth), end)
+        _label_slope(axes, bandwidth, name, below=bandwidth < widest)
+    return avoid
+
+
+def _label_slope(axes: Axes, bandwidth: float, name: str, *, below: bool) -> None:
+    """Along the line, in the part that is inside; layers are below the highest, above the other."""
+    low, _ = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    start = max(low, bottom / bandwidth)
+    box = axes.get_window_extent()
+    slope = (box.height / log10(top / bottom)) / (box.width / log10(axes.get_xlim()[1] / low))
+    x = start * (2.8 if below else 1.35)
+    axes.annotate(
+        f"{name} {bandwidth / 1e9:.4g} GB/s",
+        (x, x * bandwidth),
+        xytext=(2, -3) if below else (0, 3),
+        textcoords="offset points",
+        rotation=_degrees(slope),
+        rotation_mode="anchor",
+        ha="left",
+        va="top" if below else "bottom",
+        fontsize=_LETTERS,
+        gid=f"bandwidth {name}",
+    )
+
+
+def _degrees(slope: float) -> float:
+    return degrees(atan(slope))
+
+
+def _along(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Points of a line, in points from the lower left corner of the axes."""
+    found = []
+    (x0, y0), (x1, y1) = _place(axes, *start), _place(axes, *end)
+    steps = max(int(abs(x1 - x0) // 4), 1)
+    for step in range(steps + 1):
+        part = step / steps
+        found.append((x0 + part * (x1 - x0), y0 + part * (y1 - y0)))
+    return found
+
+
+def _place(axes: Axes, x: float, y: float) -> tuple[float, float]:
+    shown = axes.transData.transform((x, y)) - axes.bbox.min
+    return tuple(shown * 72 / axes.figure.dpi)  # type: ignore[return-value]
+
+
+def _draw_dots(
+    axes: Axes, dots: Sequence[_Dot], radii: Sequence[float], colours: dict[str, str]
+) -> None:
+    """The largest first, so that none hides another."""
+    for dot, radius in sorted(zip(dots, radii, strict=True), key=lambda one: -one[1]):
+        colour = colours.get(dot.kind, colours.get("other", COLOURS[0]))
+        area = (2 * radius) ** 2
+        if dot.measured is not None:
+            axes.plot([dot.x, dot.x], [dot.least, dot.measured], color=colour, lw=0.5, alpha=0.5)
+            axes.scatter([dot.x], [dot.least], s=9, facecolors="white", edgecolors=colour, lw=0.7)
+        axes.scatter(
+            [dot.x], [dot.y], s=area, color=colour, alpha=0.75, lw=0.4, ec="white", zorder=3
+        )
+
+
+def _name(
+    axes: Axes,
+    dots: Sequence[_Dot],
+    radii: Sequence[float],
+    lines: Sequence[tuple[float, float]],
+) -> None:
+    """The layers that take most of the time, where there is room off the ceilings."""
+    bubbles = [
+        Bubble(*_place(axes, dot.x, dot.y), radius) for dot, radius in zip(dots, radii, strict=True)
+    ]
+    first = sorted(range(len(dots)), key=lambda i: -dots[i].share)[:_NAMED]
+    labels = [Label(dots[i].path, i) for i in first]
+    bubbles += [Bubble(x, y, 0.8) for x, y in lines]
+    write(axes, plan(axes, labels, bubbles, _LETTERS))
+
+
+def _legend(
+    figure: Figure, axes: Axes, colours: dict[str, str], measured: bool, narrow: bool
+) -> None:
+    marks = [
+        Line2D([], [], ls="", marker="o", ms=5, color=colour, label=kind)
+        for kind, colour in colours.items()
+    ]
+    if measured:
+        ring = {"mfc": "white", "mec": GREY}
+        marks.append(Line2D([], [], ls="", marker="o", ms=3, label="at the roof", **ring))
+    columns = min(len(marks), 3 if narrow else 6)
+    axes.legend(
+        handles=marks,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.4 / (axes.get_position().height * figure.get_figheight())),
+        ncols=columns,
+        fontsize=_LETTERS,
+        handletextpad=0.2,
+        columnspacing=1.0,
+    )
+
+
+def _words(figure: Figure, frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bool) -> None:
+    """Axes, title, and what is not on the picture."""
+    (axes,) = figure.axes
+    attrs = frame.attrs
+    axes.set_xlabel("arithmetic intensity (FLOP/B)")
+    axes.set_ylabel("FLOP/s")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(numticks=9))
+        axis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    title = f"{attrs['model']} on {attrs['device'].title}"
+    run = f"{attrs['dtype']}, batch {attrs['batch']}, {attrs['mode']}"
+    axes.set_title(f"{title}\n{run}" if narrow else f"{title}; {run}", loc="left", fontsize=8)
+    figure.text(0.02, 0.02, _footnote(frame, dots, narrow), fontsize=6, color=GREY, va="bottom")
+
+
+def _footnote(frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bool) -> str:
+    timed = any(dot.measured is not None for dot in dots)
+    hidden = 100 * max(1 - sum(dot.share for dot in dots), 0)
+    most = 100 * max((dot.share for dot in dots), default=0)
+    time = "measured time" if timed else "least time"
+    area = f"Area: share of the {time}, of the largest dot {most:.1f} %."
+    why = "layers that compute nothing, time between layers" if timed else "compute nothing"
+    found = [area, f"Not shown ({why}): {hidden:.1f} %."]
+    if (frame["bound"] == "launch").any() and not timed:
+        found.append(f"Below the roof: bound by launches, {1e6 * _device(frame).launch:g} us each.")
+    return ("\n" if narrow else " ").join(found)
+
+
+def _device(frame: pd.DataFrame) -> Device:
+    return frame.attrs["device"]
