@@ -184,7 +184,7 @@ def _row(
     device.release()
     after = conditions(device)
     return {
-        "model": trace.model,
+        "model": model if isinstance(model, str) else trace.model,
         "device": device.name,
         "device_title": device.title,
         "batch": trace.batch,
