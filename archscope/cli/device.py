@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from archscope.cli.errors import remark
+from archscope.cli.errors import INTERRUPTED, remark
 from archscope.cli.options import WholeNumber
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import devices
@@ -47,7 +47,9 @@ def list_devices(format: str | None, width: int | None, file: str | None) -> Non
     help="At most, for each figure; 2 if absent.",
 )
 @output_options
+@click.pass_context
 def calibrate_device(
+    ctx: click.Context,
     name: str,
     threads: tuple[int, ...],
     max_seconds: float,
@@ -57,7 +59,8 @@ def calibrate_device(
 ) -> None:
     """Measure the matrix-product rate per dtype and the memory bandwidth of a device at hand.
 
-    They are kept, with their conditions, and shown by `archscope device list`.
+    They are kept, with their conditions, and shown by `archscope device list`. An interrupt shows
+    what was measured so far, and keeps what is complete.
     """
     from archscope.calibrated import remember
     from archscope.measure.calibration import calibrate
@@ -66,6 +69,10 @@ def calibrate_device(
 
     at_hand = device_at_hand(name)
     rows = calibrate(at_hand, threads=threads, max_seconds=max_seconds, progress=remark)
-    remark(f"kept in {remember(rows)}")
+    complete = [row for row in rows if row["status"] == "ok"]
+    if complete:
+        remark(f"kept in {remember(complete)}")
     tables = [calibration_table(rows)]
     show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
+    if len(complete) < len(rows):
+        ctx.exit(INTERRUPTED)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from archscope.cli.errors import remark
+from archscope.cli.errors import INTERRUPTED, remark
 from archscope.cli.latency import Batches
 from archscope.cli.options import OneOf, WholeNumber, settings_of
-from archscope.cli.output import refuse_unwritable
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES
 
@@ -28,7 +27,9 @@ from archscope.devices import DTYPES
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the architecture.")
 @click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
 @output_options
+@click.pass_context
 def energy(
+    ctx: click.Context,
     model: str,
     device: str,
     batches: list[int],
@@ -45,9 +46,9 @@ def energy(
     """Measure the energy per sample of MODEL, a reference as for `archscope table`.
 
     Gross, and net of what the idle device takes. It needs a device that counts its energy: an
-    NVIDIA GPU (with nvidia-ml-py), or a processor whose RAPL counters can be read.
+    NVIDIA GPU (with nvidia-ml-py), or a processor whose RAPL counters can be read. An
+    interrupt shows the windows measured so far.
     """
-    refuse_unwritable(file, format)
     options = settings_of(model, settings, seq_len)
 
     from archscope.measure.energy import energy_rows
@@ -66,3 +67,5 @@ def energy(
     )
     tables = [energy_table(rows)]
     show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
+    if rows[-1]["status"] == "partial":
+        ctx.exit(INTERRUPTED)

@@ -153,6 +153,7 @@ def attribute(events: Events, *, on_cpu: bool) -> Times:
         calls={span.key: Spent() for span in sorted(events.spans, key=lambda span: span.start)},
         parents=_parents(events.spans),
     )
+    work: list[tuple[int, int, int | _Owner]]
     if on_cpu:
         work = [(op.start, op.end, op.thread) for op in _outermost(events.operators)]
         _count_operators(events, owners, times)

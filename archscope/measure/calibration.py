@@ -1,8 +1,8 @@
-"""A device's own ceilings, measured: matrix products per dtype, and memory.
+"""A device's own ceilings, measured: matrix products per dtype, memory, and launches.
 
 The products are of square matrices of random numbers; the bandwidth is that of a copy far larger
 than any cache, its bytes read and written (a CPU that reads a line before it writes it moves half
-as much again).
+as much again); a launch is an operator on one element, one of many in a row.
 
 On a CPU neither is all that a network can reach. Products and convolutions come from two libraries,
 MKL and oneDNN, and on a processor that is not Intel's MKL may leave half of its vectors unused: the
@@ -25,7 +25,7 @@ from torch.nn.functional import conv2d
 from archscope.errors import ArchscopeError
 from archscope.measure.devices import Device
 from archscope.measure.environment import conditions, versions
-from archscope.measure.latency import is_out_of_memory
+from archscope.measure.latency import disturbance, is_out_of_memory
 from archscope.measure.sampling import Rules, collect
 from archscope.measure.settings import running
 
@@ -36,6 +36,7 @@ _DTYPES = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+_LAUNCHES = 200
 # Torch has no fast product of fp16 on most processors: one of this size takes a minute.
 _ON_CPU = ("fp64", "fp32", "bf16")
 
@@ -82,46 +83,97 @@ def calibrate(
     Returns:
         A row per number of threads: ``tflops`` by dtype (None where the device does not run it),
         that of the faster kernel in ``kernels``; ``bandwidth_gb_s``; of a CPU ``cache_gb_s`` and
-        ``cache_bytes``, which its last cache holds; and the conditions.
+        ``cache_bytes``, which its last cache holds; ``launch_us``; and the conditions. An
+        interrupt ends it: what was measured by then is kept, with ``status`` "partial".
     """
     on_cpu = device.name == "cpu"
     sizes = sizes or (CPU_SIZES if on_cpu else CUDA_SIZES)
     dtypes = dtypes or (_ON_CPU if on_cpu else tuple(_DTYPES))
     rules = Rules(max_seconds=max_seconds, max_warmup_seconds=max_seconds)
-    rows = []
+    told = progress or (lambda line: None)
+    rows: list[dict[str, Any]] = []
     for count in threads or (None,):
         before = conditions(device)
-        kernels: dict[str, dict[str, float | None]] = {}
-        for dtype in dtypes:
-            if progress is not None:
-                progress(f"{device.title}: matrix products in {dtype}")
-            with running(tf32=dtype == "tf32", threads=count):
-                kernels[dtype] = _rates(device, dtype, sizes, rules)
-        with running(tf32=False, threads=count):
-            if progress is not None:
-                progress(f"{device.title}: memory bandwidth")
-            bandwidth = _bandwidth(device, sizes.copy, rules)
-            cache = max((_bandwidth(device, size, rules) for size in sizes.cached), default=None)
-            used = torch.get_num_threads()
-        rows.append(
-            {
-                "device": device.name,
-                "title": device.title,
-                "threads": used if on_cpu else None,
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "tflops": {dtype: _highest(rates) for dtype, rates in kernels.items()},
-                "kernels": kernels,
-                "bandwidth_gb_s": bandwidth,
-                "cache_gb_s": cache,
-                "cache_bytes": cache_bytes() if on_cpu else None,
-                "matrix": sizes.matrix,
-                "copy_bytes": sizes.copy,
-                **versions(),
-                **{f"{name}_before": value for name, value in before.items()},
-                **{f"{name}_after": value for name, value in conditions(device).items()},
-            }
-        )
+        found = _nothing(device, count)
+        status = "ok"
+        try:
+            _measure(device, count, dtypes, sizes, rules, told, found)
+        except KeyboardInterrupt:
+            if not found["tflops"] and not rows:
+                raise
+            status = "partial"
+        rows.append(_row(device, found, sizes, status, before, conditions(device)))
+        if status == "partial":
+            break
     return rows
+
+
+def _nothing(device: Device, threads: int | None) -> dict[str, Any]:
+    """A row's figures before any was measured."""
+    return {
+        "threads": threads,
+        "tflops": {},
+        "kernels": {},
+        "bandwidth_gb_s": None,
+        "cache_gb_s": None,
+        "cache_bytes": cache_bytes() if device.name == "cpu" else None,
+        "launch_us": None,
+    }
+
+
+def _row(
+    device: Device,
+    found: dict[str, Any],
+    sizes: Sizes,
+    status: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+) -> dict[str, Any]:
+    return {
+        "device": device.name,
+        "title": device.title,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "status": status,
+        **found,
+        "matrix": sizes.matrix,
+        "copy_bytes": sizes.copy,
+        "disturbed": disturbance(before, after),
+        **versions(),
+        **{f"{name}_before": value for name, value in before.items()},
+        **{f"{name}_after": value for name, value in after.items()},
+    }
+
+
+def _measure(
+    device: Device,
+    threads: int | None,
+    dtypes: Sequence[str],
+    sizes: Sizes,
+    rules: Rules,
+    told: Callable[[str], None],
+    found: dict[str, Any],
+) -> None:
+    """Fill ``found`` in, figure by figure, so that an interrupt leaves those before it."""
+    kernels = 1 if sizes.convolution is None else 2
+    figures = kernels * len(dtypes) + 2 + len(sizes.cached)
+
+    def tell(what: str, done: int) -> None:
+        most = (figures - done) * (rules.max_seconds + rules.max_warmup_seconds)
+        told(f"{device.title}: {what}, at most {most:.0f} s more")
+
+    for i, dtype in enumerate(dtypes):
+        with running(tf32=dtype == "tf32", threads=threads):
+            found["threads"] = torch.get_num_threads() if device.name == "cpu" else None
+            tell(f"matrix products in {dtype}", i * kernels)
+            found["kernels"][dtype] = _rates(device, dtype, sizes, rules)
+        found["tflops"][dtype] = _highest(found["kernels"][dtype])
+    with running(tf32=False, threads=threads):
+        tell("memory bandwidth", len(dtypes) * kernels)
+        found["bandwidth_gb_s"] = _bandwidth(device, sizes.copy, rules)
+        cached = (_bandwidth(device, size, rules) for size in sizes.cached)
+        found["cache_gb_s"] = max(cached, default=None)
+        tell("launches", figures - 1)
+        found["launch_us"] = _launch_us(device, rules)
 
 
 def cache_bytes() -> int | None:
@@ -185,8 +237,19 @@ def _bandwidth(device: Device, size: int, rules: Rules) -> float:
     return 2 * size / _seconds(device, partial(target.copy_, source), rules) / 1e9
 
 
+def _launch_us(device: Device, rules: Rules) -> float:
+    """Microseconds that an operator takes which has nothing to do."""
+    nothing = device.place(torch.zeros(1))
+
+    def run() -> None:
+        for _ in range(_LAUNCHES):
+            nothing.zero_()
+
+    return 1e6 * _seconds(device, run, rules) / _LAUNCHES
+
+
 def _seconds(device: Device, run: Callable[[], Any], rules: Rules) -> float:
     samples = collect(partial(device.sample, run), device.now, rules)
-    if samples.partial:  # half a calibration would pass for a whole one
+    if samples.partial:  # half a sample is no figure
         raise KeyboardInterrupt
     return samples.device.median

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from archscope.calibrated import ceilings
+from archscope.calibrated import ceilings, device_of
 from archscope.devices import Device as Card
 from archscope.devices import devices
 from archscope.measure.devices import Device
@@ -23,8 +22,8 @@ def card_at_hand(device: Device, threads: int) -> Card | None:
     """
     on_cpu = device.name == "cpu"
     measured = ceilings(device.title, threads if on_cpu else None)
-    if measured and measured["tflops"].get("fp32") and measured.get("bandwidth_gb_s"):
-        return _of_calibration(device, measured)
+    if measured:
+        return device_of(measured)
     return None if on_cpu else listed(device.title)
 
 
@@ -35,17 +34,3 @@ def listed(title: str) -> Card | None:
         return None
     found = [card for name, card in devices().items() if set(name.split("-")) <= words]
     return max(found, key=lambda card: len(card.name), default=None)
-
-
-def _of_calibration(device: Device, row: dict[str, Any]) -> Card:
-    return Card(
-        name=device.name,
-        title=device.title,
-        kind="cpu" if device.name == "cpu" else "gpu",
-        year=int(row["date"][:4]),
-        peaks={dtype: 1e12 * rate for dtype, rate in row["tflops"].items() if rate},
-        bandwidth=1e9 * row["bandwidth_gb_s"],
-        launch=1e-6 * (row.get("launch_us") or 0.0),
-        power_w=0.0,
-        source=f"calibrated here, {row['date'][:10]}",
-    )

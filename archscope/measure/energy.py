@@ -11,16 +11,17 @@ Net energy is what is left of a window without idle power for as long as it last
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
 from archscope.measure.latency import disturbance, is_out_of_memory
 from archscope.measure.meters import Meter
+from archscope.measure.progress import Paced, Progress
 from archscope.measure.settings import running
 from archscope.measure.workload import Setting, workload
 from archscope.sources import check_positive
@@ -56,7 +57,7 @@ def energy(
     mode: str = "inference",
     window: float = LEAST_WINDOW,
     repeats: int = 3,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Measure the energy of a network per sample, batch size by batch size.
@@ -73,13 +74,15 @@ def energy(
         options: options of the reference.
 
     Returns:
-        A row per batch size: ``energy_mj``, the median window's energy per sample, with
-        ``energy_mj_low`` and ``_high``, the least and the greatest; ``net_energy_mj`` without
-        idle power; ``power_w``, ``idle_power_w``; and the conditions.
+        A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted);
+        ``energy_mj``, the median window's energy per sample, with ``energy_mj_low`` and ``_high``,
+        the least and the greatest; ``net_energy_mj`` without idle power; ``power_w``,
+        ``idle_power_w``; and the conditions. ``disturbed`` says what made it other than the
+        device alone would be, if anything did.
 
     Raises:
         InvalidInput: windows too short for the counter, or too few.
-        ArchscopeError: nothing here counts energy.
+        ArchscopeError: nothing here counts energy, or the counter stands still.
     """
     from archscope.analyzers.frames import frame
 
@@ -107,7 +110,7 @@ def energy_rows(
     mode: str,
     window: float,
     repeats: int,
-    progress: Callable[[str], None] | None,
+    progress: Progress | None,
     **options: Any,
 ) -> list[dict[str, Any]]:
     """The rows of ``energy``."""
@@ -124,14 +127,39 @@ def energy_rows(
     meter = at_hand.meter()
     meter.joules()  # or the reason why there is none, before anything is built
     batches = [batch] if isinstance(batch, int) else list(batch)
-    rows = []
+    for size in batches:
+        check_positive("batch", size)
+    each = (repeats + 1) * window
+    rows: list[dict[str, Any]] = []
     with running(tf32=dtype == "tf32", threads=None):
         for size in batches:
-            check_positive("batch", size)
-            if progress is not None:
-                progress(f"{model} batch {size}: {(repeats + 1) * window:.0f} s")
-            rows.append(_row(model, size, at_hand, meter, setting, window, repeats, options))
+            left = (len(batches) - len(rows)) * each
+            told = _Told(progress, at_hand, f"{model} batch {size}", left)
+            try:
+                row = _row(model, size, at_hand, meter, setting, window, repeats, told, options)
+            except KeyboardInterrupt:  # before a window of this batch size was full
+                if not rows:
+                    raise
+                rows[-1]["status"] = "partial"
+                break
+            rows.append(row)
+            if row["status"] == "partial":
+                break
     return rows
+
+
+class _Told:
+    """Tells how long it may still take."""
+
+    def __init__(self, progress: Progress | None, device: Device, what: str, seconds: float):
+        self._tell, self._device, self._what = Paced(progress, device.now), device, what
+        self._until = device.now() + seconds
+        self._tell.at_once(f"{what}: building, then {seconds:.0f} s")
+
+    def window(self, number: int, of: int) -> None:
+        left = max(self._until - self._device.now(), 0.0)
+        where = f"window {number} of {of}" if number else "the idle device"
+        self._tell.at_once(f"{self._what}: {where}, about {left:.0f} s more")
 
 
 def _row(
@@ -142,15 +170,24 @@ def _row(
     setting: Setting,
     window: float,
     repeats: int,
+    told: _Told,
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """The measurement of one batch size; out of memory is a result like any other."""
+    told.window(0, repeats)
     idle = idle_window(device, meter, window)
     before = conditions(device)
-    status, windows = "ok", []
+    status = "ok"
+    windows: list[Window] = []
     try:
         run = workload(model, None, batch, device, setting, options)
-        windows = busy_windows(run, device, meter, window, repeats)
+        for one in busy_windows(run, device, meter, window, repeats):
+            windows.append(one)
+            told.window(min(len(windows) + 1, repeats), repeats)
+    except KeyboardInterrupt:
+        if not windows:
+            raise
+        status = "partial"
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -184,10 +221,21 @@ def idle_window(device: Device, meter: Meter, seconds: float) -> Window:
 
 def busy_windows(
     run: Callable[[], Any], device: Device, meter: Meter, seconds: float, repeats: int
-) -> list[Window]:
-    """Windows of runs one after the other, each of at least so many seconds."""
+) -> Iterator[Window]:
+    """Windows of runs one after the other, each of at least so many seconds.
+
+    Raises:
+        ArchscopeError: the counter stood still in one of them.
+    """
     chunk = _runs_in(_CHUNK, run, device)
-    return [_busy(run, chunk, device, meter, seconds) for _ in range(repeats)]
+    for _ in range(repeats):
+        found = _busy(run, chunk, device, meter, seconds)
+        if found.joules <= 0:
+            raise ArchscopeError(
+                f"{meter.title} did not move within {found.seconds:.1f} s of runs: its readings "
+                "are not to be trusted"
+            )
+        yield found
 
 
 def columns(windows: Sequence[Window], idle: Window, batch: int) -> dict[str, Any]:

@@ -72,22 +72,28 @@ def calibration_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             row["title"],
             "" if row["threads"] is None else str(row["threads"]),
             *(_rate(row["tflops"].get(dtype)) for dtype in DTYPES),
-            f"{row['bandwidth_gb_s']:.4g}",
-            "" if row.get("cache_gb_s") is None else f"{row['cache_gb_s']:.4g}",
-            row["date"][:10],
+            _figure(row["bandwidth_gb_s"]),
+            _figure(row.get("cache_gb_s")),
+            _figure(row.get("launch_us")),
+            row["date"][:10] + (" partial" if row.get("status") == "partial" else ""),
         ]
         for row in rows
     ]
     return table(
         "calibrated here",
-        ["device", "threads", *DTYPES, "GB/s", "cached", "date"],
+        ["device", "threads", *DTYPES, "GB/s", "cached", "us", "date"],
         cells,
         caption=[
             "TFLOP/s of torch.mm on random matrices, or on a CPU of a 3x3 convolution where that "
-            "is faster; GB/s of a copy far larger than any cache, then of one that fits. Medians."
+            "is faster; GB/s of a copy far larger than any cache, then of one that fits; us of an "
+            "operator that has nothing to do. Medians."
         ],
     )
 
 
 def _rate(tflops: float | None) -> str:
     return "" if tflops is None else f"{tflops:.3g}"
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -36,6 +36,6 @@ def energy_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     remarks = [row["status"]] if row["status"] != "ok" else []
-    remarks += [row["disturbed"]] if row["disturbed"] else []
+    remarks += [f"disturbed: {row['disturbed']}"] if row["disturbed"] else []
     numbers = ["" if row[key] is None else f"{row[key]:.4g}" for key in _COLUMNS.values()]
     return [str(row["batch"]), *numbers, str(row["runs"]), ", ".join(remarks)]

@@ -1,6 +1,6 @@
 """Ceilings from known times, and where they are kept."""
 
-from itertools import repeat
+from itertools import chain, repeat
 
 import pytest
 from fake import Fake
@@ -10,6 +10,7 @@ import archscope
 from archscope.calibrated import cache_file, calibrated, remember
 from archscope.errors import ArchscopeError
 from archscope.measure.calibration import Sizes, calibrate
+from archscope.report.devices import calibration_table
 
 SMALL = Sizes(matrix=64, copy=4096)
 
@@ -32,9 +33,23 @@ def test_a_dtype_that_does_not_run_has_no_rate():
     assert row["tflops"]["fp16"] is None and row["tflops"]["fp32"] > 0
 
 
-def test_an_interrupt_leaves_no_half_calibration():
+def test_an_interrupt_before_any_figure_leaves_nothing():
     with pytest.raises(KeyboardInterrupt):
         calibrate(Fake([KeyboardInterrupt()]), sizes=SMALL, dtypes=["fp32"])
+
+
+def test_an_interrupt_keeps_the_figures_before_it():
+    device = Fake(chain(repeat(0.002, 30), [KeyboardInterrupt()]))
+    (row,) = calibrate(device, sizes=SMALL, dtypes=["fp32", "bf16"])
+    assert row["status"] == "partial"
+    assert list(row["tflops"]) == ["fp32"] and row["bandwidth_gb_s"] is None
+    assert "partial" in calibration_table([row]).rows[0].cells[-1]
+
+
+def test_a_launch_is_one_of_many_in_a_row():
+    (row,) = calibrate(Fake(repeat(0.002)), sizes=SMALL, dtypes=["fp32"])
+    assert row["launch_us"] == pytest.approx(1e-3 / 200 * 1e6)
+    assert row["status"] == "ok"
 
 
 def test_the_newest_of_each_device_is_kept():

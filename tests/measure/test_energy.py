@@ -13,7 +13,7 @@ def test_known_joules_are_reported_gross_and_net_of_idle():
     device = Fake(())
     meter = Watts(device)
     idle = idle_window(device, meter, 5)
-    windows = busy_windows(meter.run, device, meter, 5, 3)
+    windows = list(busy_windows(meter.run, device, meter, 5, 3))
     row = columns(windows, idle, batch=4)
     assert idle.power == pytest.approx(10)
     assert [one.runs for one in windows] == [10, 10, 10]
@@ -43,6 +43,56 @@ def test_the_spread_is_that_of_the_windows():
     windows = [Window(10, 5, 10), Window(30, 5, 10), Window(20, 5, 10)]
     row = columns(windows, Window(0, 5, 0), batch=1)
     assert (row["energy_mj_low"], row["energy_mj"], row["energy_mj_high"]) == (1e3, 2e3, 3e3)
+
+
+class Interrupted(Fake):
+    """Ctrl-C at the given second."""
+
+    def __init__(self, at):
+        super().__init__(())
+        self.each_wait, self.at = 0.25, at
+
+    def wait(self):
+        super().wait()
+        if self.clock >= self.at:
+            self.at = float("inf")
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_the_full_windows():
+    found = energy("rnn", device=Interrupted(18), batch=[1, 2], seq_len=3)
+    assert list(found.status) == ["partial"] and found.windows[0] == 2
+    assert found.energy_mj[0] > 0
+
+
+def test_an_interrupt_between_batch_sizes_keeps_those_before():
+    found = energy("rnn", device=Interrupted(27), batch=[1, 2], seq_len=3)
+    assert list(found.batch) == [1] and list(found.status) == ["partial"]
+    assert found.windows[0] == 3
+
+
+def test_an_interrupt_before_the_first_window_has_nothing_to_keep():
+    with pytest.raises(KeyboardInterrupt):
+        energy("rnn", device=Interrupted(7), seq_len=3)
+
+
+def test_a_counter_that_stands_still_is_refused():
+    class Stuck(Watts):
+        def joules(self):
+            return 7.0
+
+    device = Fake(())
+    meter = Stuck(device)
+    with pytest.raises(ArchscopeError, match="did not move"):
+        list(busy_windows(meter.run, device, meter, 5, 3))
+
+
+def test_progress_says_which_window_and_how_long():
+    device, lines = Fake(()), []
+    device.each_wait = 0.25
+    energy("rnn", device=device, seq_len=3, progress=lines.append)
+    assert "building, then 20 s" in lines[0]
+    assert any("window 2 of 3" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,13 @@ def test_a_caller_that_sleeps_is_host_time_of_its_module():
     model = Block()
     times = timed(model, ((1,),))
     rows = {row["path"]: row for row in layer_rows(times, archscope.trace(model, ((1,),)))}
-    assert rows["a"]["host_ms"] == pytest.approx(5, abs=1)
-    assert rows["b"]["host_ms"] == pytest.approx(4, abs=1.5)
+    # A loaded machine sleeps longer, never shorter.
+    assert 5 <= rows["a"]["host_ms"] < 15
+    assert 4 <= rows["b"]["host_ms"] < 15
+    assert 10 <= rows["(model)"]["host_ms"] < 20
     assert (rows["a"]["calls"], rows["b"]["calls"]) == (1, 2)
-    assert rows["(model)"]["host_ms"] == pytest.approx(10, abs=2)
-    assert rows["(model)"]["total_ms"] == pytest.approx(19, abs=3)
+    parts = sum(rows[path]["host_ms"] for path in ("a", "b", "(model)"))
+    assert rows["(model)"]["total_ms"] == pytest.approx(parts, rel=0.02)
     assert rows["(host)"]["self_ms"] == pytest.approx(1e-6 * times.shown.times.whole, rel=0.01)
 
 
@@ -181,7 +183,8 @@ def test_a_calibration_is_a_card(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     device = Fake(())
     assert card_at_hand(device, 1) is None
-    row = {"title": "fake", "threads": None, "tflops": {"fp32": 2.0, "fp16": None}}
-    remember([{**row, "bandwidth_gb_s": 100.0, "date": "2026-01-02", "launch_us": 3.0}])
+    row = {"device": "cuda:0", "title": "fake", "threads": None, "torch": "2"}
+    row |= {"tflops": {"fp32": 2.0, "fp16": None}, "bandwidth_gb_s": 100.0, "date": "2026-01-02"}
+    remember([row])
     card = card_at_hand(device, 1)
-    assert (card.peaks, card.bandwidth, card.launch) == ({"fp32": 2e12}, 1e11, pytest.approx(3e-6))
+    assert (card.peaks, card.bandwidth) == ({"fp32": 2e12}, 1e11)
