@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archscope.budgets import check, parse_bound
+from archscope.budgets import Workload, check, measured, parse_bound
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from archscope.measure.devices import Device
     from archscope.report import Report
 
 
@@ -24,6 +25,8 @@ def assert_cost(
     peak: str | None = None,
     depth: str | None = None,
     coverage: str | None = None,
+    latency_ms: str | None = None,
+    device: str | Device = "cpu",
     **settings: Any,
 ) -> Report:
     """Fail unless a model keeps its bounds; the message names the layers that spend most.
@@ -36,6 +39,9 @@ def assert_cost(
         params, macs, flops, activations, depth: a comparison and a number: "<=4.2G".
         weights, peak: a comparison and bytes: "<=200MiB".
         coverage: the share of operators and elements whose cost is known: ">=1".
+        latency_ms: a comparison and milliseconds: "<=15". It is measured, on ``device``, and the
+            end of the median's 95 % interval counts that is worse for the model.
+        device: where to measure: "cpu", "cuda" or "cuda:N".
         settings: further arguments of ``archscope.analyze``.
 
     Returns:
@@ -57,12 +63,14 @@ def assert_cost(
         "peak": peak,
         "depth": depth,
         "coverage": coverage,
+        "latency_ms": latency_ms,
     }
     bounds = [parse_bound(cost, text) for cost, text in given.items() if text is not None]
     if not bounds:
         raise InvalidInput("there is nothing to assert; give a bound such as macs='<=4.2G'")
     report = analyze(model, inputs, **settings)
-    missed = [finding.message for finding in check(report, bounds) if not finding.kept]
+    timed = measured(Workload(model, inputs, settings, device)) if latency_ms else None
+    missed = [finding.message for finding in check(report, bounds, timed) if not finding.kept]
     if missed:
         raise AssertionError("\n".join([f"{report.trace.model} costs too much:", *missed]))
     return report

@@ -7,6 +7,8 @@
     max-macs = "4.2G"
     max-peak = "200MiB"
     min-coverage = 1
+    max-latency-ms = 15
+    device = "cpu"
     options = { num_classes = 10 }
 """
 
@@ -18,10 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from archscope.budgets.bounds import COSTS, Bound, quantity
+from archscope.budgets.bounds import Bound
+from archscope.budgets.costs import COSTS, quantity
 from archscope.errors import InvalidInput, UnknownOption
 
-SETTINGS = ("batch", "input", "mode", "options")
+SETTINGS = ("batch", "input", "inputs", "mode", "device", "options")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class Budget:
     reference: str
     bounds: tuple[Bound, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)  # arguments of analyze
+    device: str = "cpu"  # on which a latency is measured
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether one of the bounds needs a measurement."""
+        return any(bound.is_measured for bound in self.bounds)
 
 
 def bound_named(name: str, limit: Any) -> Bound:
@@ -40,11 +49,14 @@ def bound_named(name: str, limit: Any) -> Bound:
         UnknownOption: no such bound.
         InvalidInput: the limit is no quantity.
     """
-    side, _, cost = name.partition("-")
+    side, _, cost = name.replace("-", "_").partition("_")
     if side not in ("max", "min") or cost not in COSTS:
-        known = [f"{side}-{cost}" for cost in COSTS for side in ("max", "min")]
+        known = [f"{side}-{cost.replace('_', '-')}" for cost in COSTS for side in ("max", "min")]
         raise UnknownOption("a budget", name, [*known, *SETTINGS])
-    return Bound(cost, "<=" if side == "max" else ">=", quantity(limit))
+    try:
+        return Bound(cost, "<=" if side == "max" else ">=", quantity(limit, COSTS[cost].unit))
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error}") from None
 
 
 def read_budgets(path: str | Path = "pyproject.toml") -> list[Budget]:
@@ -70,5 +82,13 @@ def _budget(path: str | Path, reference: str, table: Any) -> Budget:
             f'[tool.archscope.budgets."{reference}"] with max-macs = "4.2G" below'
         )
     bounds = [bound_named(key, limit) for key, limit in table.items() if key not in SETTINGS]
-    settings = {key: table[key] for key in ("batch", "input", "mode") if key in table}
-    return Budget(reference, tuple(bounds), {**settings, **table.get("options", {})})
+    settings = {key: table[key] for key in ("batch", "input", "inputs", "mode") if key in table}
+    budget = Budget(
+        reference,
+        tuple(bounds),
+        {**settings, **table.get("options", {})},
+        table.get("device", "cpu"),
+    )
+    if "device" in table and not budget.is_measured:
+        raise InvalidInput(f"{path}: {reference} has a device, but no max-latency-ms to measure")
+    return budget

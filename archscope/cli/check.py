@@ -11,10 +11,11 @@ import click
 
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
-from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
+from archscope.cli.options import Asked, model_options
 from archscope.cli.output import deliver
+from archscope.cli.tables import output_in
 from archscope.errors import InvalidInput
-from archscope.report.table import Table
+from archscope.report.table import FORMATS, Table
 
 if TYPE_CHECKING:
     from archscope.budgets import Budget, Finding
@@ -27,9 +28,10 @@ _BOUNDS = {
     "max-weights": "100MiB",
     "max-peak": "200MiB",
     "max-depth": "50",
+    "max-latency-ms": "15",
     "min-coverage": "1",
 }
-_FORMATS = ("rich", "plain", "markdown", "latex", "html", "csv", "json", "junit", "github")
+_FORMATS = (*FORMATS, "junit", "github")
 _PROJECT = "pyproject.toml"
 
 
@@ -44,25 +46,14 @@ def _bounds(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("model", required=False, shell_complete=references)
 @_bounds
 @click.option("--config", metavar="FILE", help=f"Where the budgets are; {_PROJECT} if absent.")
-@click.option("--batch", type=WholeNumber(), default=1, help="Batch size; 1 if absent.")
-@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
-@click.option(
-    "--mode",
-    type=OneOf("mode", ("inference", "training")),
-    default="inference",
-    help="Training adds the backward pass.",
-)
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="num_classes=10.")
-@click.option("--format", type=OneOf("format", _FORMATS), help="junit and github are for CI.")
-@click.option("--width", type=WholeNumber(), help="Characters in a line.")
-@click.option("-o", "--output", "file", metavar="FILE", help="Write to a file.")
+@click.option("--device", metavar="cpu|cuda[:N]", help="For --max-latency-ms; cpu if absent.")
+@model_options()
+@output_in(_FORMATS)
 def check(
     model: str | None,
     config: str | None,
-    batch: int,
-    inputs: tuple[str, ...],
-    mode: str,
-    settings: tuple[str, ...],
+    device: str | None,
+    asked: Asked,
     format: str | None,
     width: int | None,
     file: str | None,
@@ -73,34 +64,47 @@ def check(
     Without a bound, the budgets of [tool.archscope.budgets] in pyproject.toml are checked: MODEL's,
     or without a MODEL those of every model there.
     """
-    from archscope.analysis import analyze
-    from archscope.budgets import Budget, check
-    from archscope.budgets.configuration import bound_named
-
     given = {name.replace("_", "-"): limit for name, limit in limits.items() if limit is not None}
     if given and model is None:
         raise InvalidInput("bounds are for a MODEL: archscope check resnet50 --max-macs 4.2G")
+    if given and config is not None:
+        raise InvalidInput("give either bounds or the --config that has them, not both")
     if model is not None and given:
-        bounds = tuple(bound_named(name, limit) for name, limit in given.items())
-        options = settings_of(model, settings, None)
-        arguments: dict[str, Any] = {
-            "batch": batch,
-            "input": read_inputs(model, inputs),
-            "mode": mode,
-            **options,
-        }
-        budgets = [Budget(model, bounds, arguments)]
+        budgets = [_asked_for(model, given, asked, device)]
+    elif asked != Asked() or device is not None:
+        raise InvalidInput(f"without a bound, {_PROJECT} says how each model is analysed; add one")
     else:
         budgets = _from_project(config, model)
-    findings: dict[str, list[Finding]] = {}
-    for budget in budgets:
-        report = analyze(budget.reference, **budget.settings)
-        findings[budget.reference] = check(report, budget.bounds)
-        for warning in report.warnings:
-            remark(f"warning: {budget.reference}: {warning}")
+    findings = {budget.reference: _checked(budget) for budget in budgets}
     deliver(partial(_drawn, findings), format=format, width=width, file=file)
     if not all(finding.kept for found in findings.values() for finding in found):
         raise click.exceptions.Exit(1)
+
+
+def _asked_for(model: str, limits: dict[str, str], asked: Asked, device: str | None) -> Budget:
+    from archscope.budgets import Budget
+    from archscope.budgets.configuration import bound_named
+
+    bounds = tuple(bound_named(name, limit) for name, limit in limits.items())
+    budget = Budget(model, bounds, asked.arguments(model), device or "cpu")
+    if device is not None and not budget.is_measured:
+        raise InvalidInput("--device is for --max-latency-ms; nothing else is measured")
+    return budget
+
+
+def _checked(budget: Budget) -> list[Finding]:
+    from archscope.analysis import analyze
+    from archscope.budgets import Workload, check, measured
+
+    report = analyze(budget.reference, **budget.settings)
+    for warning in report.warnings:
+        remark(f"warning: {budget.reference}: {warning}")
+    if not budget.is_measured:
+        return check(report, budget.bounds)
+    settings = dict(budget.settings)
+    inputs = settings.pop("inputs", None)
+    latency = measured(Workload(budget.reference, inputs, settings, budget.device))
+    return check(report, budget.bounds, latency)
 
 
 def _from_project(config: str | None, model: str | None) -> list[Budget]:
@@ -133,7 +137,7 @@ def _drawn(
 
 
 def _table(findings: Mapping[str, Sequence[Finding]]) -> Table:
-    from archscope.budgets.bounds import written
+    from archscope.budgets.costs import written
     from archscope.report.drawing import table
 
     missed = [

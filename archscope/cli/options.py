@@ -165,18 +165,25 @@ def read_inputs(model: str, texts: Sequence[str]) -> list[InputSpec] | None:
 
     given = [parse_input(text) for text in texts]
     architecture = architectures().get(model)
-    if architecture and len(given) == 1:
-        _refuse_misfit(architecture, given[0], texts[0])
+    if architecture and given:
+        _refuse_misfit(architecture, given, texts)
     return given or None
 
 
-def _refuse_misfit(architecture: Architecture, given: InputSpec, text: str) -> None:
-    """A keyword input has the batch in front, a positional one has not."""
-    if len(given.shape) != len(architecture.input) + bool(given.name):
-        wanted = "x".join(map(str, architecture.input))
+def _refuse_misfit(
+    architecture: Architecture, given: Sequence[InputSpec], texts: Sequence[str]
+) -> None:
+    """The zoo's networks take one input, by position."""
+    wanted = "x".join(str(size).upper() for size in architecture.input)
+    first = given[0]
+    if len(given) > 1 or first.name:
         raise InvalidInput(
-            f"{architecture.name} takes an input of {wanted}, without the batch, not {text}"
-            + (f"; with it, as a keyword, {given.name}:1x{wanted}" if given.name else "")
+            f"{architecture.name} takes one input, without a name or the batch; "
+            f"write --input {wanted} --batch 1, not --input {' --input '.join(texts)}"
+        )
+    if len(first.shape) != len(architecture.input):
+        raise InvalidInput(
+            f"{architecture.name} takes an input of {wanted}, without the batch, not {texts[0]}"
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import torch
 from torch import nn
 
 from archscope.budgets import parse_bound, quantity, read_budgets
@@ -32,8 +33,46 @@ def test_a_quantity_is_exact(text: str, value: Fraction) -> None:
 
 @pytest.mark.parametrize("text", ["", "G", "-3M", "4.2X", "many"])
 def test_what_is_no_quantity_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="write 26M"):
+    with pytest.raises(InvalidInput, match="write 200MiB"):
         quantity(text)
+
+
+def test_every_missed_bound_names_who_spends_most() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 8))
+    most = {
+        "params": "1 40, 0 20",
+        "macs": "1 512, 0 256",
+        "flops": "1 1,152, 0 576",
+        "activations": "1 128, 0 64",
+        "weights": "1 160 B, 0 80 B",
+        "peak": "1 672 B, 0 336 B, input 256 B",
+        "depth": "0 1, 1 1",
+    }
+    with pytest.raises(AssertionError) as caught:
+        assert_cost(model, (16, 4), **dict.fromkeys(most, "<=1"))
+    lines = str(caught.value).splitlines()[1:]
+    found = {line.partition(" ")[0]: line.partition("most in ")[2] for line in lines}
+    assert found == most
+
+
+def test_a_missed_coverage_names_the_operators_without_a_formula() -> None:
+    torch.library.define("archscope_budgets::unknown", "(Tensor x) -> Tensor")
+    torch.library.impl("archscope_budgets::unknown", "Meta")(torch.empty_like)
+
+    class Gap(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.ops.archscope_budgets.unknown(x + 1)
+
+    with pytest.raises(AssertionError, match=r"by 50\.00 %.*most in archscope_budgets::unknown"):
+        assert_cost(Gap(), (16, 4), coverage=">=1")
+
+
+@pytest.mark.parametrize(
+    ("cost", "text"), [("macs", "<=1MiB"), ("coverage", ">=99"), ("params", "<=1KB")]
+)
+def test_a_quantity_of_another_kind_is_refused(cost: str, text: str) -> None:
+    with pytest.raises(InvalidInput, match="; write"):
+        parse_bound(cost, text)
 
 
 def test_a_bound_needs_a_comparison() -> None:

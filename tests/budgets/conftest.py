@@ -1,0 +1,6 @@
+"""The fake device is found beside the tests of measuring."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "measure"))
