@@ -98,10 +98,8 @@ def compare(
         **settings_of("compare", settings, seq_len),
     )
     failed = frame.attrs["failed"]
-    shown = set(frame["model"])
     for model, status in failed.items():
-        if model not in shown or format in ("csv", "json"):
-            remark(f"warning: {model}: {status}")
+        remark(f"warning: {model}: {status}")
     deliver(partial(render, frame, columns=names), format=format, width=width, file=file)
     if LEFT in failed.values():
         ctx.exit(INTERRUPTED)

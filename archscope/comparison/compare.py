@@ -10,7 +10,7 @@ from archscope.accuracy import with_accuracy
 from archscope.comparison.columns import COLUMNS, comparison_frame, typed
 from archscope.comparison.expressions import parse
 from archscope.comparison.expressions import where as holding
-from archscope.comparison.measured import with_measurements
+from archscope.comparison.measured import measurements, with_measurements
 from archscope.comparison.order import RELATIVE, SUFFIX
 from archscope.comparison.order import relative_to as in_multiples
 from archscope.comparison.order import sort as sorted_by
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Named = tuple[str, Any]  # what to call it; a reference or a module
 
 _EXAMPLES = {"text": "", "shape": (1,), "flag": True}  # values of a column, by its kind
+
+_FEW = 12  # names in a note
 
 INTERRUPTED = "interrupted before it was analysed"
 
@@ -97,6 +99,8 @@ def compare(
     if relative_to is not None and relative_to not in dict(listed):
         listed += named(relative_to)
     check_columns(where, sort, relative=relative_to is not None)
+    taken = measurements(measured, condition=measured_where)
+    with_accuracy(comparison_frame([]), accuracy)  # a file that cannot be read is refused at once
     rows = comparison_rows(
         listed,
         inputs,
@@ -111,15 +115,15 @@ def compare(
         **options,
     )
     frame = typed(with_accuracy(comparison_frame(rows), accuracy, protocol=protocol))
+    frame.attrs |= {"protocol": protocol, "relative_to": relative_to, "notes": ()}
     if accuracy is None:
         frame = _only_as_published(frame, input, options)
     if measured:
-        frame = typed(with_measurements(frame, measured, condition=measured_where))
+        frame = _noting_unmeasured(typed(with_measurements(frame, taken)))
     frame["top1_per_mparams"] = frame["top1"] / (frame["params"].astype("float64") / 1e6)
     frame["pareto"] = _fronts(frame)
     if relative_to is not None:
         frame = in_multiples(frame, relative_to)
-    frame.attrs |= {"protocol": protocol, "relative_to": relative_to}
     frame.attrs["failed"] = {row["model"]: row["status"] for row in rows if row["status"] != "ok"}
     if where is not None:
         frame = holding(frame, where)
@@ -213,13 +217,25 @@ def _only_as_published(
         )
         if options or shape is None or _own_sample(model) != tuple(shape[1:])
     ]
-    if not altered:
-        return frame
-    names = ", ".join(frame["model"][altered])
-    notes = (f"Published accuracies are for a network's own input and classes, not for {names}.",)
     frame.loc[altered, ["top1", "top5"]] = float("nan")
     frame.loc[altered, ["protocol", "accuracy_source"]] = None
-    frame.attrs["notes"] = notes
+    altered = [place for place in altered if frame["input_shape"][place] is not None]
+    if not altered:
+        return frame
+    names = ", ".join(frame["model"][altered][:_FEW]) + (", ..." if len(altered) > _FEW else "")
+    notes = (f"Published accuracies are for a network's own input and classes, not for {names}.",)
+    frame.attrs["notes"] += notes
+    return frame
+
+
+def _noting_unmeasured(frame: pd.DataFrame) -> pd.DataFrame:
+    missing = list(frame["model"][frame["device"].isna()])
+    if missing:
+        names = ", ".join(missing[:_FEW]) + (", ..." if len(missing) > _FEW else "")
+        frame.attrs["notes"] += (
+            f"No measurement fits {len(missing)} of {len(frame)} networks in batch, input, "
+            f"dtype and FLOPs: {names}.",
+        )
     return frame
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archscope.comparison.columns import records
 from archscope.comparison.expressions import parse
 from archscope.errors import InvalidInput
 from archscope.trace.execution import DTYPES
@@ -22,35 +23,45 @@ MEASURED = tuple(name for group in _GROUPS for name in group)
 _SETTINGS = ("device", "dtype", "channels_last", "compile", "graph", "cold", "threads")
 
 
-def with_measurements(
-    frame: pd.DataFrame, files: Iterable[str | Path], *, condition: str | None = None
-) -> pd.DataFrame:
+def measurements(files: Iterable[str | Path], *, condition: str | None = None) -> list[Row]:
+    """The measurements in some files.
+
+    Args:
+        files: what ``archscope latency`` and ``energy`` wrote as .csv or .json, or other tables
+            with the columns ``model``, ``batch`` and some of ``MEASURED``.
+        condition: which rows to use, "device == 'cuda:0'"; see ``where``.
+
+    Raises:
+        InvalidInput: a file that cannot be read or has not those columns.
+        UnknownName: the condition has a column that a file does not have.
+    """
+    return [row for file in files for row in _chosen(read_measurements(file), condition)]
+
+
+def with_measurements(frame: pd.DataFrame, rows: Iterable[Row]) -> pd.DataFrame:
     """A comparison with what was measured of its networks.
 
-    A measurement belongs to a network if model and batch are the same and, where the file has
-    them, input shape and dtype; training is left aside.
+    A measurement belongs to a network if model and batch are the same and, where it has them,
+    input shape, dtype and FLOPs, which options such as ``num_classes`` change; training is left
+    aside.
 
     Args:
         frame: a comparison.
-        files: what ``archscope latency`` and ``energy`` wrote as .csv or .json, or other tables
-            with the columns ``model``, ``batch`` and some of ``MEASURED``.
-        condition: which rows of the files to use, "device == 'cuda:0'"; see ``where``.
+        rows: from ``measurements``.
 
     Returns:
         The frame with ``device``, ``latency_ms_p50``, ``throughput_per_s``, ``energy_mj``,
         ``power_w``, and ``disturbed``: what made a measurement worse than the device can do.
 
     Raises:
-        InvalidInput: a file that cannot be read or has not those columns, or several measurements
-            of one network, which differ in what the message says.
+        InvalidInput: several measurements of one network, which differ in what the message says.
     """
-    rows = [row for file in files for row in _chosen(read_measurements(file), condition)]
     by_model: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
         by_model.setdefault((str(row["model"]), int(row["batch"])), []).append(row)
     found = [
         _of_network(network, by_model.get((network["model"], network["batch"]), ()))
-        for network in frame[["model", "batch", "input_shape", "dtype"]].to_dict("records")
+        for network in records(frame)
     ]
     names = ("device", *MEASURED, "disturbed")
     return frame.assign(**{name: [values.get(name) for values in found] for name in names})
@@ -135,6 +146,8 @@ def _fits(row: Row, network: Row) -> bool:
         return False
     shape, dtype = row.get("input_shape"), row.get("dtype")
     if shape and _sizes(shape) != tuple(network["input_shape"]):
+        return False
+    if None not in (row.get("flops"), network["flops"]) and row["flops"] != network["flops"]:
         return False
     stored = "fp32" if dtype == "tf32" else dtype  # TF32 multiplies what is stored in 32 bits
     return stored is None or DTYPES.get(str(stored)) == network["dtype"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+# arxiv.org/abs/1512.03385: of 2015, December.
+_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf)/(\d\d)\d\d\.\d+", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """``source`` is zoo, torchvision, timm, hf, file or module; ``year`` None if not known."""
+    """``source`` is zoo, torchvision, timm, hf, file or module.
+
+    ``year`` is that of the paper, as the zoo's catalogue or torchvision's documentation name it.
+    timm's does not do so for each architecture: then it is None, and nobody guesses.
+    """
 
     source: str
     family: str | None
@@ -40,7 +49,7 @@ def origin(model: str | nn.Module) -> Origin:
             architecture = find(name)
             return Origin("zoo", architecture.family, architecture.year)
         case "torchvision":
-            return Origin("torchvision", _torchvision_family(name))
+            return _of_torchvision(name)
         case "timm":
             return Origin("timm", _timm_family(name))
         case "huggingface":
@@ -53,12 +62,14 @@ def origin(model: str | nn.Module) -> Origin:
     return Origin("module", place.rpartition(".")[2])
 
 
-def _torchvision_family(name: str) -> str:
-    """The module of the builder: resnet, vision_transformer, faster_rcnn."""
+def _of_torchvision(name: str) -> Origin:
+    """The module of the builder (resnet, faster_rcnn) and the newest paper of its docstring."""
     models = optional("torchvision").models
     if name not in models.list_models():
         raise UnknownName("torchvision model", name, models.list_models(), see="torchvision:*")
-    return models.get_model_builder(name).__module__.rpartition(".")[2]
+    builder = models.get_model_builder(name)
+    years = [2000 + int(year) for year in _ARXIV.findall(builder.__doc__ or "")]
+    return Origin("torchvision", builder.__module__.rpartition(".")[2], max(years, default=None))
 
 
 def _timm_family(name: str) -> str:

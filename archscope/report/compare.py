@@ -125,9 +125,9 @@ def render(
         check_column(name, frame.columns)
     match format:
         case "rich":
-            return terminal.rich(tables(frame, columns, inline=True), width, colour=colour)
+            return terminal.rich(tables(frame, columns), width, colour=colour)
         case "plain":
-            return terminal.plain(tables(frame, columns, inline=True), width)
+            return terminal.plain(tables(frame, columns), width)
         case "markdown":
             return markup.markdown(next(tables(frame, columns)))
         case "latex":
@@ -147,18 +147,15 @@ def check_column(name: str, known: Sequence[str]) -> None:
         raise UnknownName("column", name, known, see="archscope compare --help")
 
 
-def tables(
-    frame: pd.DataFrame, columns: Sequence[str] = (), *, inline: bool = False
-) -> Iterator[Table]:
+def tables(frame: pd.DataFrame, columns: Sequence[str] = ()) -> Iterator[Table]:
     """The table of a comparison, and then ever narrower ones for a terminal to choose from.
 
     Args:
         frame: from ``archscope.compare``.
         columns: exactly these, whatever fits; by default those that say something.
-        inline: show why a network has no figures below its row, and not in the caption.
     """
     rows = records(frame)
-    seen = _View(frame, rows, _marks(frame, rows), inline)
+    seen = _View(frame, rows, _marks(frame, rows))
     names = list(columns) or _with_values(rows)
     narrowed: list[str] = []
     yield seen.table(names, narrowed)
@@ -206,7 +203,6 @@ class _View:
     frame: pd.DataFrame
     rows: Sequence[dict[str, Any]]
     marks: dict[str | None, str]
-    inline: bool
 
     def table(self, names: Sequence[str], narrowed: Sequence[str]) -> Table:
         columns = [drawn(name) for name in names]
@@ -215,12 +211,11 @@ class _View:
             title=plural(len(self.rows), "network"),
             headings=tuple(Heading(c.title, "left" if c.left else "right") for c in columns),
             rows=tuple(self._row(row, names) for row in self.rows),
-            caption=tuple(filter(None, (left_out, *notes(self.frame, names, self.inline)))),
+            caption=tuple(filter(None, (left_out, *notes(self.frame, names)))),
         )
 
     def _row(self, row: dict[str, Any], names: Sequence[str]) -> Row:
-        failed = self.inline and row["status"] != "ok" and "status" not in names
-        return Row(tuple(self._cell(row, name) for name in names), (row["status"],) * failed)
+        return Row(tuple(self._cell(row, name) for name in names))
 
     def _cell(self, row: dict[str, Any], name: str) -> str:
         value = row.get(name)
@@ -247,7 +242,7 @@ def _csv(frame: pd.DataFrame) -> str:
 # -- the caption -----------------------------------------------------------------------------------
 
 
-def notes(frame: pd.DataFrame, names: Sequence[str], inline: bool = False) -> Iterator[str]:
+def notes(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
     """What a reader of these columns must know: conditions, conventions, protocols, failures."""
     from archscope.report.report import CONVENTION
 
@@ -268,14 +263,12 @@ def notes(frame: pd.DataFrame, names: Sequence[str], inline: bool = False) -> It
     if shown & {"top1", "top5", "top1_per_mparams", "pareto"}:
         yield from _about_accuracy(frame, rows, shown)
     if shown & {"latency_ms_p50", "throughput_per_s", "energy_mj", "power_w"}:
-        yield from _about_measurements(rows)
+        yield from _about_measurements(rows, shown)
     if any(name.endswith(SUFFIX) for name in names):
         yield f"x is in multiples of {frame.attrs.get('relative_to', 'one network')}."
     yield from frame.attrs.get("notes", ())
-    listed = set() if not inline else set(frame["model"])
     for model, status in frame.attrs.get("failed", {}).items():
-        if model not in listed:
-            yield f"{model}: {status}"
+        yield status if status.startswith(model) else f"{model}: {status}"
 
 
 def _sentences(shown: set[str]) -> str:
@@ -334,10 +327,11 @@ def _about_accuracy(
         yield f"{len(sources)} sources are in the column accuracy_source."
 
 
-def _about_measurements(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _about_measurements(rows: Sequence[dict[str, Any]], shown: set[str]) -> Iterator[str]:
     devices = dict.fromkeys(row["device"] for row in rows if row["device"] is not None)
     if devices:
-        yield f"Measured on {', '.join(devices)}; energy is per sample."
+        energy = "; energy is per sample" if "energy_mj" in shown else ""
+        yield f"Measured on {', '.join(devices)}{energy}."
     for row in rows:
         if row.get("disturbed"):
             yield f"! {row['model']}: {row['disturbed']}."
