@@ -1,0 +1,93 @@
+"""The columns of a comparison as the page shows them: titles, kinds of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# How a value is written: 4.09 G, 97.8 MiB, 76.13 %, 12.4 ms, 2015, 152.
+Kind = Literal["count", "bytes", "percent", "whole", "year", "number", "text", "flag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of the comparison.
+
+    Attributes:
+        name: of the frame's column.
+        title: for people.
+        kind: how its values are written.
+        unit: behind a number, where the kind does not say it.
+        better: 1 where more is better, -1 where less is better, 0 where neither is.
+        accuracy: whether it only compares within one protocol of evaluation.
+        about: a sentence on what it is.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    unit: str = ""
+    better: int = 0
+    accuracy: bool = False
+    about: str = ""
+
+
+KNOWN = (
+    Field("model", "Model", "text"),
+    Field("family", "Family", "text"),
+    Field("source", "Source", "text", about="where the model comes from"),
+    Field("year", "Year", "year", about="of publication"),
+    Field("batch", "Batch", "whole", about="samples that run together"),
+    Field("input_shape", "Input", "text", about="the first, with the batch"),
+    Field("dtype", "Data type", "text"),
+    Field("params", "Parameters", "count", better=-1),
+    Field("trainable_params", "Trainable parameters", "count", better=-1),
+    Field("macs", "MACs", "count", better=-1, about="multiply-accumulates of the whole batch"),
+    Field("flops", "FLOPs", "count", better=-1, about="floating-point operations of the batch"),
+    Field("activations", "Activations", "count", better=-1, about="elements of all outputs"),
+    Field("weight_bytes", "Weight memory", "bytes", better=-1),
+    Field("peak_bytes", "Peak memory, inference", "bytes", better=-1),
+    Field("training_peak_bytes", "Peak memory, training", "bytes", better=-1),
+    Field("depth", "Depth", "whole", about="weight layers on the longest path"),
+    Field("shortest_path", "Shortest path", "whole", about="weight layers on the shortest path"),
+    Field("paths", "Paths", "count", about="routes from input to output"),
+    Field("mean_path", "Mean path", "number", about="mean length of all paths"),
+    Field("effective_depth", "Effective depth", "number", about="by the gradient that arrives"),
+    Field("coverage", "Coverage", "number", about="share with a known cost formula"),
+    Field("top1", "Top-1 accuracy", "percent", better=1, accuracy=True),
+    Field("top5", "Top-5 accuracy", "percent", better=1, accuracy=True),
+    Field("protocol", "Protocol", "text", about="how the accuracy was evaluated"),
+    Field("accuracy_source", "Accuracy from", "text"),
+    Field(
+        "top1_per_mparams",
+        "Top-1 per million parameters",
+        "number",
+        unit="%/M",
+        better=1,
+        accuracy=True,
+        about="information density, Canziani et al., arXiv:1605.07678",
+    ),
+    Field("device", "Device", "text", about="on which latency and energy were measured"),
+    Field("latency_ms_p50", "Latency, median", "number", unit="ms", better=-1),
+    Field("throughput_per_s", "Throughput", "number", unit="/s", better=1, about="samples"),
+    Field("energy_mj", "Energy per sample", "number", unit="mJ", better=-1),
+    Field("power_w", "Power", "number", unit="W", better=-1),
+    Field("pareto", "On the front", "flag", about="of top-1 against MACs within its protocol"),
+    Field("status", "Status", "text", about="ok, or why figures are missing"),
+)
+
+_UNITS = {"_ms": "ms", "_mj": "mJ", "_w": "W", "_per_s": "/s"}
+
+
+def unnamed(name: str, kind: Kind) -> Field:
+    """A column that a comparison does not have by itself, titled by its name.
+
+    Args:
+        name: of the column; its ending may tell the unit.
+        kind: what its values are.
+    """
+    title = name.replace("_", " ").strip().capitalize() or "Unnamed"
+    if kind == "number" and name.endswith("_bytes"):
+        return Field(name, title, "bytes")
+    unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
+    return Field(name, title, kind, unit)

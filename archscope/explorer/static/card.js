@@ -1,0 +1,81 @@
+// The card beside a point: every figure of the network.
+
+const card = document.getElementById("card");
+
+function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-") || name === "role") made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+function swatch(colour) {
+  const made = element("i", { className: "swatch", "aria-hidden": "true" });
+  made.style.background = colour;
+  return made;
+}
+
+/** Every figure of a row, as terms and values; figures that no row has are named together. */
+function figureList(row, { exact = false, boxed = false } = {}) {
+  const shown = [...fields.values()].filter((field) => field.name !== "model" && field.known);
+  return shown.flatMap((field) => {
+    const value = element("dd", {}, written(field, row));
+    if (given(field, row) === null) value.className = "missing";
+    const digits = exactly(field, row);
+    if (digits && exact && digits !== written(field, row)) value.title = digits;
+    if (field.accuracy && given(field, row) !== null && !chosenProtocol(row)) {
+      value.append(element("small", {}, ` ${protocolOf(row)}`));
+    }
+    const pair = [element("dt", { title: field.about ?? "" }, field.title), value];
+    return boxed ? element("div", {}, ...pair) : pair;
+  });
+}
+
+/** What nothing here has, in one line: it was not measured, and is not 0. */
+function unmeasured() {
+  const names = [...fields.values()].filter((field) => !field.known && field.name !== "status");
+  if (!names.length) return null;
+  const text = names.map((field) => field.title).join(", ");
+  return element("p", { className: "missing" }, `Not measured for any network here: ${text}.`);
+}
+
+function showCard(row, point) {
+  const colour = state.colours.of(row);
+  const touch = matchMedia("(hover: none)").matches;
+  card.replaceChildren(
+    element("h3", {}, swatch(colour), labels[row]),
+    element("dl", {}, ...figureList(row)),
+    unmeasured() ?? "",
+  );
+  if (touch) card.append(cardActions(row));
+  card.hidden = false;
+  card.classList.toggle("sheet", innerWidth < 640);
+  if (innerWidth < 640) {
+    card.style.left = card.style.top = "";
+    return;
+  }
+  const room = plot.clientWidth;
+  const [width, height] = [card.offsetWidth, card.offsetHeight];
+  const away = point.radius + 14;
+  const left = point.x + away + width <= room ? point.x + away : point.x - away - width;
+  const top = Math.min(Math.max(point.y - height / 3, 0), Math.max(plot.clientHeight - height, 0));
+  card.style.left = `${Math.max(left, point.x < room / 2 ? point.x + away : 0)}px`;
+  card.style.top = `${top}px`;
+}
+
+function cardActions(row) {
+  const open = element("button", { type: "button" }, "Layers");
+  open.addEventListener("click", () => update({ open: labels[row] }));
+  const pick = element("button", { type: "button" }, "Select");
+  pick.addEventListener("click", () => update(toggled(row, state.seen)));
+  const close = element("button", { type: "button" }, "Close");
+  close.addEventListener("click", () => mean(null));
+  return element("div", { className: "actions" }, open, pick, close);
+}
+
+function hideCard() {
+  card.hidden = true;
+}

@@ -1,0 +1,236 @@
+// The scatter: what is placed where, in which colour and size, and the library that draws it.
+
+const plot = document.getElementById("plot");
+const chart = echarts.init(document.getElementById("chart"), null, { renderer: "canvas" });
+const SYMBOLS = ["circle", "diamond", "triangle", "rect", "roundRect", "arrow", "pin"];
+const SMALLEST = 3; // pixels of radius: a point must be seen and pointed at
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const darkSystem = matchMedia("(prefers-color-scheme: dark)");
+
+function isDark() {
+  return view.theme ? view.theme === "dark" : darkSystem.matches;
+}
+
+function ink() {
+  const style = getComputedStyle(document.documentElement);
+  const named = (name) => style.getPropertyValue(name).trim();
+  return { text: named("--text"), muted: named("--muted"), line: named("--line"), page: named("--page") };
+}
+
+// ---- colour and size ----------------------------------------------------------------------------
+
+const RAMPS = [
+  ["#440154", "#3b528b", "#21918c", "#5ec962", "#d0ce20"],
+  ["#7a6ff0", "#3f9bd8", "#2fc0a3", "#8fdc60", "#fde725"],
+]; // viridis, from Smith and van der Walt 2015, its dark end raised on a dark page
+
+function colourScale() {
+  const field = fields.get(view.colour);
+  const dark = Number(isDark());
+  if (!field) return { of: () => source.palette.words[0][dark] };
+  if (field.axis) return rampScale(field, RAMPS[dark]);
+  const families = source.palette.families;
+  const words = field.text ? field.words : [];
+  const pairs = (word) =>
+    view.colour === "family" && Object.hasOwn(families, word)
+      ? families[word]
+      : source.palette.words[Math.max(words.indexOf(word), 0) % source.palette.words.length];
+  const cache = new Map(words.map((word) => [word, pairs(word)[dark]]));
+  const unknown = dark ? "#8a8f98" : "#9aa0a8";
+  const flagged = (row) => source.palette.words[field.values[row] ? 1 : 0][dark];
+  return {
+    field,
+    words,
+    colour: (text) => cache.get(text) ?? unknown,
+    of: field.text ? (row) => cache.get(textOf(field.name, row)) ?? unknown : flagged,
+  };
+}
+
+function rampScale(field, stops) {
+  const log = wantsLog(field);
+  const onto = (value) => (log ? Math.log10(value) : value);
+  const [low, high] = bounds([...field.numbers].map(onto).filter(Number.isFinite));
+  const of = (row) => {
+    const share = (onto(numberOf(field, row)) - low) / (high - low || 1);
+    return Number.isFinite(share) ? blended(stops, share) : "#9aa0a8";
+  };
+  const end = (place) => (log ? 10 ** place : place);
+  return { field, stops, of, low: end(low), high: end(high), log };
+}
+
+function blended(stops, share) {
+  const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
+  const left = Math.min(Math.floor(place), stops.length - 2);
+  const channel = (colour, n) => parseInt(colour.slice(1 + 2 * n, 3 + 2 * n), 16);
+  const mixed = [0, 1, 2].map((n) =>
+    Math.round(
+      channel(stops[left], n) + (place - left) * (channel(stops[left + 1], n) - channel(stops[left], n)),
+    ),
+  );
+  return `rgb(${mixed.join(",")})`;
+}
+
+/** Radius of a point: its area is proportional to the value, but never too small to see. */
+function sizeScale(placed) {
+  const field = fields.get(view.size);
+  const crowd = placed.length > 400 ? 24 : 28;
+  const largest = Math.min(crowd, plot.clientWidth / 18);
+  if (!field) return { of: () => Math.max(SMALLEST + 1, 7 - placed.length / 400) };
+  const [, high] = bounds(placed.map((row) => numberOf(field, row)).filter(Number.isFinite));
+  const radius = (value) => Math.max(SMALLEST, largest * Math.sqrt(Math.max(value, 0) / high));
+  return {
+    field,
+    high,
+    radius,
+    of: (row) => {
+      const found = radius(numberOf(field, row));
+      return Number.isFinite(found) ? found : SMALLEST;
+    },
+  };
+}
+
+// ---- drawing ------------------------------------------------------------------------------------
+
+// What is drawn now, for pointing: {points: [{row, x, y, radius}], axes: {x, y}, area}.
+let drawn = { points: [], axes: null, area: null };
+
+function drawScatter(state) {
+  const { placed, selected } = state;
+  const area = plotArea();
+  const axes = {
+    x: makeAxis(fields.get(view.x), isLog("x"), placed, view.range?.slice(0, 2), area.left, area.right),
+    y: makeAxis(fields.get(view.y), isLog("y"), placed, view.range?.slice(2), area.bottom, area.top),
+  };
+  const sizes = sizeScale(placed);
+  const colours = colourScale();
+  const points = placed
+    .map((row) => ({
+      row,
+      x: axes.x.pixel(axes.x.field.numbers[row]),
+      y: axes.y.pixel(axes.y.field.numbers[row]),
+      radius: sizes.of(row),
+    }))
+    .filter((point) => insideArea(point, area))
+    .sort((a, b) => b.radius - a.radius || a.row - b.row);
+  const found = view.pareto ? fronts(placed) : [];
+  const named = placedLabels(points, wantedNames(points, found, selected), area);
+  drawn = { points, axes, area };
+  chart.resize({ width: plot.clientWidth, height: plot.clientHeight });
+  chart.setOption(options(axes, area, points, found, selected, colours, named), {
+    replaceMerge: ["series"],
+  });
+  plot.setAttribute("aria-label", plotText(points.length));
+  return { colours, sizes };
+}
+
+function plotText(number) {
+  const [x, y] = [fields.get(view.x), fields.get(view.y)];
+  return `${number} networks, ${titleOf(y)} against ${titleOf(x)}`;
+}
+
+function plotArea() {
+  const [width, height] = [plot.clientWidth, plot.clientHeight];
+  const narrow = width < 520;
+  return { left: narrow ? 58 : 76, right: width - (narrow ? 12 : 24), top: 16, bottom: height - 54 };
+}
+
+function insideArea({ x, y }, area) {
+  return x >= area.left - 1 && x <= area.right + 1 && y >= area.top - 1 && y <= area.bottom + 1;
+}
+
+function wantedNames(points, found, selected) {
+  if (view.names === "none") return [];
+  const shown = points.map((point) => point.row);
+  const chosen = shown.filter((row) => selected.has(row));
+  if (view.names === "selected") return chosen;
+  const onFront = found.flatMap(({ rows }) => rows);
+  const all = view.names === "all" || points.length <= 40;
+  return [...new Set([...chosen.slice(0, 60), ...onFront, ...(all ? shown : [])])];
+}
+
+function options(axes, area, points, found, selected, colours, named) {
+  const inks = ink();
+  const onFront = new Set(found.flatMap(({ rows }) => rows));
+  const moving = points.length <= 400 && !still.matches && !state.dragging;
+  const byProtocol = axes.x.field.accuracy || axes.y.field.accuracy;
+  const look = { selected, onFront, colours, inks, byProtocol, crowded: points.length > 300 };
+  return {
+    animation: moving,
+    animationDuration: 350,
+    animationDurationUpdate: 450,
+    grid: { left: area.left, right: plot.clientWidth - area.right, top: area.top, bottom: 54, containLabel: false },
+    xAxis: axisOptions(axes.x, inks, 30),
+    yAxis: axisOptions(axes.y, inks, plot.clientWidth < 520 ? 44 : 60),
+    series: [
+      ...found.map(({ protocol, rows }) => frontSeries(axes, protocol, rows, inks)),
+      {
+        id: "networks",
+        type: "scatter",
+        silent: true,
+        z: 3,
+        data: points.map((point) => item(point, axes, look, named.get(point.row))),
+      },
+    ],
+  };
+}
+
+function axisOptions(axis, inks, gap) {
+  const texts = new Map(axis.ticks.map(({ at, text }) => [at.toFixed(9), text]));
+  const places = axis.ticks.map(({ at }) => at);
+  return {
+    ...{ type: "value", min: axis.low, max: axis.high, nameLocation: "middle", nameGap: gap },
+    name: titleOf(axis.field) + (axis.log ? ", log scale" : ""),
+    nameTextStyle: { color: inks.text, fontSize: 13, fontWeight: 600 },
+    axisLine: { show: true, onZero: false, lineStyle: { color: inks.muted } },
+    axisTick: { show: true, customValues: places, lineStyle: { color: inks.muted } },
+    axisLabel: {
+      ...{ color: inks.muted, fontSize: 12, customValues: places, hideOverlap: true },
+      ...{ showMinLabel: true, showMaxLabel: true },
+      formatter: (value) => texts.get(Number(value).toFixed(9)) ?? "",
+    },
+    splitLine: { lineStyle: { color: inks.line } },
+  };
+}
+
+function item({ row, radius }, axes, look, side) {
+  const { selected, onFront, colours, inks, byProtocol, crowded } = look;
+  const faded = selected.size > 0 && !selected.has(row);
+  const outlined = onFront.has(row) || selected.has(row);
+  const symbol = byProtocol ? symbolOf(protocolOf(row)) : "circle";
+  return {
+    id: String(row),
+    value: [axes.x.onto(axes.x.field.numbers[row]), axes.y.onto(axes.y.field.numbers[row])],
+    symbol,
+    symbolSize: 2 * radius,
+    itemStyle: {
+      color: colours.of(row),
+      opacity: faded ? 0.13 : crowded && !outlined ? 0.6 : 0.85,
+      borderColor: outlined && !faded ? inks.text : inks.page,
+      borderWidth: outlined && !faded ? 1.5 : crowded ? 0.5 : 1,
+    },
+    label: {
+      ...{ show: Boolean(side), position: side ?? "right", distance: GAP, formatter: () => shortName(row) },
+      ...{ color: inks.text, fontSize: 11, fontWeight: 600, opacity: faded ? 0.35 : 1 },
+      ...{ textBorderColor: inks.page, textBorderWidth: 3 },
+    },
+  };
+}
+
+function symbolOf(protocol) {
+  const place = [...protocols.keys()].indexOf(protocol);
+  return SYMBOLS[Math.max(place, 0) % SYMBOLS.length];
+}
+
+/** The staircase of what can be had: between two networks of the front, the one that is no worse. */
+function frontSeries(axes, protocol, rows, inks) {
+  return {
+    id: `front ${protocol}`,
+    type: "line",
+    silent: true,
+    z: 2,
+    symbol: "none",
+    step: bestOf("x") < 0 ? "end" : "start",
+    lineStyle: { color: inks.muted, width: 1.5, type: [5, 4] },
+    data: rows.map((row) => [axes.x, axes.y].map((axis) => axis.onto(axis.field.numbers[row]))),
+  };
+}
