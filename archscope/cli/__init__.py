@@ -32,6 +32,7 @@ COMMANDS = {
     "plot": Entry("archscope.cli.plot:plot", "Draw a picture of one model or several."),
     "generate": Entry("archscope.cli.generate:generate", "Show what generating text costs."),
     "compare": Entry("archscope.cli.compare:compare", "Put networks beside each other."),
+    "explore": Entry("archscope.cli.explore:explore", "Write a page to explore models in."),
     "diff": Entry("archscope.cli.diff:diff", "Show what changes from one model to another."),
     "check": Entry("archscope.cli.check:check", "Hold models to their budgets; exit 1 if missed."),
     "roofline": Entry("archscope.cli.roofline:roofline", "Show least times on any device."),

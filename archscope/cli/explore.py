@@ -1,0 +1,95 @@
+"""``archscope explore``: many networks as one page to look around in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archscope.cli.compare import _Progress as Progress
+from archscope.cli.compare import compare as compare_command
+from archscope.cli.errors import remark
+from archscope.cli.options import settings_of
+from archscope.errors import ArchscopeError, InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OF_COMPARE = (
+    *("models", "batch", "inputs", "dtype", "settings", "seq_len", "effective_depth"),
+    *("accuracy", "protocol", "measured", "measured_where", "where", "sort"),
+)
+
+
+def _with_options_of_compare(command: click.Command) -> click.Command:
+    command.params[:0] = [option for option in compare_command.params if option.name in _OF_COMPARE]
+    return command
+
+
+@_with_options_of_compare
+@click.command()
+@click.option(
+    "--layers/--no-layers", default=True, help="Whether a click shows a network's layers."
+)
+@click.option("--title", default="", metavar="TEXT", help="Of the page.")
+@click.option("-o", "--output", "file", required=True, metavar="FILE", help="FILE.html.")
+@click.pass_context
+def explore(
+    ctx: click.Context,
+    models: tuple[str, ...],
+    inputs: tuple[str, ...],
+    dtype: str | None,
+    settings: tuple[str, ...],
+    seq_len: int | None,
+    layers: bool,
+    title: str,
+    file: str,
+    **how: Any,
+) -> None:
+    """Write a page in which to explore MODELS: one file that opens without a network.
+
+    A plot with any two figures as axes, filters, a table, the layers of each network. MODELS and
+    options are those of `archscope compare`. A network that fails is a row that says why, and the
+    exit status is 1.
+    """
+    if not file.lower().endswith((".html", ".htm")):
+        raise InvalidInput(f"the explorer is a .html file, not {file}")
+
+    from archscope.comparison import compare
+    from archscope.explorer import page
+    from archscope.report.files import write_text
+    from archscope.sources.inputs import parse_input
+
+    built: dict[str, Any] = {
+        "input": [parse_input(text) for text in inputs] or None,
+        "execution": {} if dtype is None else {"dtype": dtype},
+        "batch": how.pop("batch"),
+        **settings_of("explore", settings, seq_len),
+    }
+    say = Progress()
+    frame = compare(models, progress=say, **how, **built)
+    tables = _layers(frame, built, say) if layers else {}
+    write_text(file, page(frame, tables, title=title))
+    failed: Mapping[str, str] = frame.attrs["failed"]
+    for model, status in failed.items():
+        remark(f"warning: {model}: {status}")
+    if failed:
+        ctx.exit(1)
+
+
+def _layers(
+    frame: pd.DataFrame, built: dict[str, Any], say: Callable[[str], None]
+) -> dict[str, pd.DataFrame]:
+    """The layers of each network that could be analysed, under the conditions of its row."""
+    from archscope.analysis import analyze
+
+    found = {}
+    analysed = frame.loc[frame["params"].notna(), "model"]
+    for place, model in enumerate(analysed):
+        say(f"layers of {place + 1} of {len(analysed)}: {model}")
+        try:
+            found[model] = analyze(model, mode="inference", **built).layers
+        except ArchscopeError as error:
+            remark(f"warning: no layers of {model}: {error}")
+    return found
