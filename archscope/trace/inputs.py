@@ -76,6 +76,8 @@ def _specified(value: Any) -> Any:
         return TensorSpec(tuple(value))
     if isinstance(value, PackedSequence):
         return value
+    if isinstance(value, Tensor) and value.is_nested:
+        raise InvalidInput("nested tensors have no one shape; give a padded tensor, or a list")
     return _mapped(value, _specified)
 
 

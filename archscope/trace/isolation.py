@@ -56,6 +56,8 @@ def isolated(
                 module._flat_weights = [stand_in.known(w) for w in module._flat_weights]
         for module in modules:
             _replace_attributes(module, stand_in)
+            if isinstance(module, torch.fx.GraphModule) and "train" in module.__dict__:
+                _keep_mode(module)
         names: dict[int, tuple[str, ...]] = {}
         for name, tensor in [*parameters.items(), *buffers.items()]:
             names[id(tensor)] = (*names.get(id(tensor), ()), name)
@@ -157,6 +159,11 @@ def _replace(
             held[name] = replaced[prefix + name] = stand_in(tensor)
 
 
+def _keep_mode(module: nn.Module) -> None:
+    """An exported program's mode was settled at the export: asking for another one raises."""
+    module.train = module.eval = lambda mode=True: module  # type: ignore[assignment]
+
+
 def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:
     """Tensors that hang on a module without being registered."""
     for name, value in module.__dict__.items():
@@ -176,19 +183,28 @@ def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:
 _PLAIN = frozenset({bool, int, float, str, type(None)})
 _TORCH_ATTRIBUTES = frozenset(nn.Module().__dict__) - {"training"}
 
-# A module's class, its attributes, and each of its containers with what that held.
-_Snapshot = tuple[type, dict[str, Any], list[tuple[Any, Any]]]
+# A module's class, its attributes, each of its containers with what that held, and what a scripted
+# module holds outside of Python.
+_Snapshot = tuple[type, dict[str, Any], list[tuple[Any, Any]], dict[str, Any]]
 _CONTAINERS = frozenset({dict, list, set, deque, OrderedDict, defaultdict, Counter})
 
 
 def _snapshot(module: nn.Module) -> _Snapshot:
     attributes = module.__dict__.copy()
     held = [value for value in attributes.values() if type(value) in _CONTAINERS]
-    return type(module), attributes, [(value, value.copy() if value else ()) for value in held]
+    copies = [(value, value.copy() if value else ()) for value in held]
+    return type(module), attributes, copies, _scripted(module)
+
+
+def _scripted(module: nn.Module) -> dict[str, Any]:
+    if not isinstance(module, torch.jit.ScriptModule):
+        return {}
+    tensors = {**dict(module._parameters.items()), **dict(module._buffers.items())}
+    return {**tensors, "training": module.training}
 
 
 def _restore(module: nn.Module, snapshot: _Snapshot) -> None:
-    kind, attributes, containers = snapshot
+    kind, attributes, containers, scripted = snapshot
     if type(module) is not kind:  # a lazy module becomes an ordinary one when it runs
         module.__class__ = kind
     for held, contents in containers:
@@ -200,6 +216,8 @@ def _restore(module: nn.Module, snapshot: _Snapshot) -> None:
                 held.update(contents)
     module.__dict__.clear()
     module.__dict__.update(attributes)
+    for name, value in scripted.items():
+        setattr(module, name, value)
 
 
 def _random_state() -> tuple[Tensor, Any, Any]:
