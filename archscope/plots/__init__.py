@@ -1,7 +1,15 @@
 """Pictures: pure functions of tables, each a matplotlib Figure."""
 
+from archscope.plots.accuracy import accuracy_vs_ops
 from archscope.plots.depth import depth, gradient_flow, through_time
+from archscope.plots.files import save
 from archscope.plots.memory import timeline as memory_timeline
-from archscope.plots.roofline import roofline
 
-__all__ = ["depth", "gradient_flow", "memory_timeline", "roofline", "through_time"]
+__all__ = [
+    "accuracy_vs_ops",
+    "depth",
+    "gradient_flow",
+    "memory_timeline",
+    "save",
+    "through_time",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from archscope.plots.bubbles import Axis, Front
 from archscope.plots.captions import CONVENTIONS, caption, conditions
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.points import Point, left_out, main_protocol, per_image, points
-from archscope.plots.sheet import begin
+from archscope.plots.sheet import Block, Entry, begin, stroke
 from archscope.plots.style import GREY, styled
 
 if TYPE_CHECKING:
@@ -63,7 +64,14 @@ def accuracy_vs_ops(
         scale = bubbles.area_scale(found, sheet.width)
         bubbles.draw(axes, found, scale, across, up)
         sheet.key += bubbles.key(found, scale, millions, "parameters")
-        sheet.key.append(bubbles.line_block(bubbles.front_line(axes, best)))
+        lines = [bubbles.front_line(axes, best)]
+        if density_lines:
+            axes.set_title(" ", fontsize=6)  # room for the lines' names
+            style = {"color": GREY, "lw": 0.5, "ls": ":"}
+            lines.append(
+                Entry((stroke([0, 16], [4.5, 4.5], **style),), "equal % per G-operation", 16)
+            )
+        sheet.key.append(Block("", tuple(lines)))
         figure = bubbles.complete(
             sheet,
             [(axes, found)],
@@ -110,34 +118,26 @@ def _front(found: list[Point], protocol: str) -> tuple[Point, ...]:
 
 
 def _density_lines(axes: Axes, across: Axis) -> None:
-    """Straight lines through the origin, in 1, 2, 5 steps of % per giga-operation."""
+    """Lines through the origin, in 1, 2, 5 steps of % per giga-operation, named at their tops."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    start = max(left, 1e-9) if across.log else max(left, 0.0)
-    xs = np.geomspace(start, right, 200) if across.log else np.linspace(start, right, 200)
-    exponents = range(
-        int(np.floor(np.log10(low / right))), int(np.ceil(np.log10(high / xs[1]))) + 1
-    )
-    for slope in (m * 10.0**e for e in exponents for m in (1, 2, 5)):
-        inside = (slope * xs >= low) & (slope * xs <= high)
-        if inside.sum() < 2:
+    first = floor(log10(low / right))
+    last = ceil(log10(high / max(left, right / 1e4)))
+    for slope in (m * 10.0**e for e in range(first, last + 1) for m in (1, 2, 5)):
+        start, end = max(low / slope, left), min(high / slope, right)
+        if end <= start:
             continue
-        axes.plot(
-            xs[inside], slope * xs[inside], color=GREY, lw=0.4, ls=":", zorder=1, gid="density"
+        xs = np.geomspace(start, end, 60) if across.log else np.array([start, end])
+        axes.plot(xs, slope * xs, color=GREY, lw=0.5, ls=":", zorder=1, gid="density")
+        if slope * end < 0.999 * high:
+            continue  # it leaves at the right
+        axes.annotate(
+            f"{slope:g}",
+            (end, high),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=5.5,
+            color=GREY,
+            annotation_clip=False,
         )
-        _line_label(axes, xs[inside][-1], slope * xs[inside][-1], f"{slope:g} %/G")
-
-
-def _line_label(axes: Axes, x: float, y: float, text: str) -> None:
-    """At the top or right edge, outside, where no bubble and no name can be."""
-    at_top = y > np.mean(axes.get_ylim()) and x < axes.get_xlim()[1] * 0.98
-    axes.annotate(
-        text,
-        (x, y),
-        xytext=(0, 2) if at_top else (2, 0),
-        textcoords="offset points",
-        ha="center" if at_top else "left",
-        va="bottom" if at_top else "center",
-        fontsize=5.5,
-        color=GREY,
-        annotation_clip=False,
-    )

@@ -23,7 +23,7 @@ from archscope.plots import labels
 from archscope.plots.captions import caption as sentences
 from archscope.plots.families import Look, looks
 from archscope.plots.points import Point, listed, main_protocol
-from archscope.plots.sheet import Block, Entry, Sheet, dot, finish, stroke
+from archscope.plots.sheet import Block, Entry, Sheet, dot, finish, ring, stroke, written
 from archscope.plots.style import GREY, WIDE
 
 MOST_NAMED = 40  # networks in a full-width figure; of more, only those of the front have names
@@ -86,7 +86,7 @@ def draw(axes: Axes, points: Sequence[Point], scale: float, across: Axis, up: Ax
             ],
             edgecolors=[look[point.family].colour for point in ordered],
             linestyles=[
-                "-" if p.protocol == main else _DASHES[others.index(p.protocol) % 3]
+                "-" if p.protocol == main else _DASHES[others.index(p.protocol) % len(_DASHES)]
                 for p in ordered
             ],
             linewidths=0.5,
@@ -131,10 +131,10 @@ def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], wei
         blocks.append(_size_block(points, scale, unit, weight))
     remarks = [
         Entry(
-            (dot(marker="o", ms=7, mfc="none", mec=GREY, mew=0.8),),
+            (ring(fc="none", ec=GREY, lw=0.7, ls=_DASHES[index % len(_DASHES)]),),
             f"hollow: {name or 'protocol not stated'}",
         )
-        for name in other_protocols(points)
+        for index, name in enumerate(other_protocols(points))
     ]
     if any(point.disturbed for point in points):
         remarks.append(Entry((dot(marker="x", ms=4.5, color=GREY),), "measured while disturbed"))
@@ -178,17 +178,15 @@ def _size_block(
     for step in reversed(steps):
         if not shown or across[shown[-1]] - across[step] >= 8.5:
             shown.append(step)
-    circles, texts = [], []
+    drawn = []
     for step in shown:
-        ring = {"marker": "o", "ms": across[step], "mfc": "none", "mec": GREY, "mew": 0.5}
-        middle, top = widest / 2 + 1, across[step] + 1
-        at = {"xdata": [middle], "ydata": [across[step] / 2 + 1], "ls": ""}
-        circles.append({**at, **ring, "gid": f"size {step:g}"})
-        circles.append(
-            {"xdata": [middle, widest + 6], "ydata": [top, top], "color": GREY, "lw": 0.4}
-        )
-        texts.append((widest + 8, top, unit(step)))
-    return Block(weight, (Entry(tuple(circles), "", widest + 44, widest + 6, tuple(texts)),))
+        height = across[step] + 1
+        style = {"mfc": "none", "mec": GREY, "mew": 0.5, "gid": f"size {step:g}"}
+        drawn.append(dot(widest / 2 + 1, height / 2 + 0.5, marker="o", ms=across[step], **style))
+        leads = [widest / 2 + 1, widest + 6]
+        drawn.append(stroke(leads, [height, height], color=GREY, lw=0.4))
+        drawn.append(written(widest + 8, height, unit(step)))
+    return Block(weight, (Entry(tuple(drawn), "", widest + 44, widest + 6),))
 
 
 def size_steps(largest: float) -> list[float]:
@@ -206,12 +204,7 @@ def front_line(axes: Axes, front: Front) -> Entry:
     ordered = sorted(front.points, key=lambda point: (point.x, point.y))
     style: dict[str, Any] = {"color": "#333333", "lw": 0.8, "ls": (0, (4, 2))}
     axes.plot([p.x for p in ordered], [p.y for p in ordered], zorder=1.5, gid="front", **style)
-    return Entry((stroke(**style),), front.title, 16)
-
-
-def line_block(*entries: Entry) -> Block:
-    """Lines and what they mean."""
-    return Block("", entries)
+    return Entry((stroke([0, 16], [4.5, 4.5], **style),), front.title, 16)
 
 
 def complete(

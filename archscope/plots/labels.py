@@ -166,6 +166,7 @@ def _write(
         va="center",
         fontsize=size,
         parse_math=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.3},
         zorder=5,
         gid=f"label {label.text}",
     )
@@ -195,7 +196,7 @@ def _places(
     free &= ~_near_line(lines, others).any(axis=1)
     crossed = _crossed(lines, others).sum(axis=1)
     costs = reaches + 6 * (reaches > _LED) + 2.5 * crossed + _direction_cost(angles)
-    costs += 5 * _covers_circle(boxes, avoid, 0.5).any(axis=1)
+    costs += 9 * _covers_circle(boxes, avoid, 0.5).any(axis=1)
     kept = np.flatnonzero(free)
     kept = kept[np.argsort(costs[kept], kind="stable")][:_MOST_PLACES]
     return Places(boxes[kept], lines[kept], costs[kept])

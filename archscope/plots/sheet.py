@@ -7,7 +7,7 @@ there is no caption.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from matplotlib.offsetbox import (
     TextArea,
     VPacker,
 )
+from matplotlib.patches import Circle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, Transform
 
@@ -42,11 +43,10 @@ _SMALLEST = 2.0  # inches
 class Entry:
     """A line of the key: something drawn, and what it means."""
 
-    artists: tuple[Mapping[str, Any], ...]  # of Line2D; xdata and ydata in points
+    artists: tuple[Callable[[], Artist], ...]  # what makes them, their places in points
     text: str
     width: float = 12.0  # points that the drawing takes
     height: float = 9.0
-    texts: tuple[tuple[float, float, str], ...] = ()  # in the drawing: x, y, what is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _caption(figure: Figure, caption: str, width: float, height: float) -> float
     """Write it at the foot of the figure; the points that it takes."""
     for old in [text for text in figure.texts if text.get_gid() == "caption"]:
         old.remove()
-    lines = wrapped(caption, width - 4 * _MARGIN, _CAPTION_SIZE)
+    lines = wrapped(caption, 0.9 * (width - 4 * _MARGIN), _CAPTION_SIZE)  # hinted letters are wider
     if not lines:
         return 0.0
     figure.text(
@@ -292,23 +292,32 @@ def _title(block: Block) -> list[OffsetBox]:
 def _line(entry: Entry) -> OffsetBox:
     area = DrawingArea(entry.width, entry.height, 0, 0)
     for artist in entry.artists:
-        area.add_artist(Line2D(**artist))
-    for x, y, written in entry.texts:
-        area.add_artist(Text(x, y, written, fontsize=_KEY_SIZE, va="center", parse_math=False))
+        area.add_artist(artist())
     if not entry.text:
         return area
     text = TextArea(entry.text, textprops={"fontsize": _KEY_SIZE, "parse_math": False})
     return HPacker(children=[area, text], pad=0, sep=4, align="center")
 
 
-def dot(width: float = 12.0, height: float = 9.0, **style: Any) -> dict[str, Any]:
-    """A marker in the middle of an entry's drawing."""
-    return {"xdata": [width / 2], "ydata": [height / 2], "ls": "", **style}
+def dot(x: float = 6.0, y: float = 4.5, **style: Any) -> Callable[[], Artist]:
+    """A marker, by default in the middle of an entry's drawing."""
+    return lambda: Line2D([x], [y], ls="", **style)
 
 
-def stroke(width: float = 16.0, height: float = 9.0, **style: Any) -> dict[str, Any]:
-    """A line across an entry's drawing."""
-    return {"xdata": [0, width], "ydata": [height / 2] * 2, **style}
+def ring(x: float = 6.0, y: float = 4.5, radius: float = 4.0, **style: Any) -> Callable[[], Artist]:
+    """A circle, whose line may be dashed."""
+    return lambda: Circle((x, y), radius, **style)
+
+
+def stroke(xs: Sequence[float], ys: Sequence[float], **style: Any) -> Callable[[], Artist]:
+    """A line from point to point."""
+    return lambda: Line2D(list(xs), list(ys), **style)
+
+
+def written(x: float, y: float, text: str) -> Callable[[], Artist]:
+    """A text that begins there."""
+    style = {"fontsize": _KEY_SIZE, "va": "center", "parse_math": False}
+    return lambda: Text(x, y, text, **style)  # type: ignore[arg-type]
 
 
 def wrapped(text: str, width: float, size: float) -> list[str]:

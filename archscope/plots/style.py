@@ -35,6 +35,7 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "archscope",
     "pdf.fonttype": 42,
+    "text.hinting": "none",
 }
 _FINE: Any = {
     "font.size": 8,
