@@ -30,7 +30,7 @@ def _flex_attention(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs
         largest = torch.empty(query.shape[:-1], dtype=torch.float32, device=META)
     made = (out, logsumexp, largest)
     cost = attention_cost(query, key, value, heads, masked=True)
-    recorder.record("flex_attention", [query, key, value], made, cost)
+    recorder.log.append("flex_attention", [query, key, value], made, cost)
     return made
 
 

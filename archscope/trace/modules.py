@@ -66,7 +66,7 @@ class CallStack:
             self._open[-1].leaf = False
         tensors = tensors_in(args)
         if kwargs:
-            tensors += tensors_in(kwargs)
+            tensors += tensors_in(kwargs.values())
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         detail = _detail(module) if number == 1 else ""
         self._open.append(
@@ -87,7 +87,7 @@ class CallStack:
     def leave(self, output: Any, op: int, storage_of: Callable[[Tensor], int]) -> None:
         """The innermost module returned."""
         call = self._open.pop()
-        outputs = tensors_in(output)
+        outputs = tensors_in((output,))
         self.calls[call.index] = ModuleCall(
             index=call.index,
             path=call.path,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
@@ -18,25 +19,37 @@ def named_tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     """
     if isinstance(value, Tensor):
         yield name, value
-    elif isinstance(value, PackedSequence):
-        yield name, value.data
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            yield from named_tensors(item, _below(name, position))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from named_tensors(item, _below(name, key))
-    elif is_dataclass(value) and not isinstance(value, type):
-        for field in fields(value):
-            yield from named_tensors(getattr(value, field.name), _below(name, field.name))
-    elif isinstance(value, SimpleNamespace):
-        yield from named_tensors(vars(value), name)
+    else:
+        for key, item in _items(value):
+            yield from named_tensors(item, f"{name}.{key}" if name and key != "" else name or key)
 
 
-def tensors_in(value: Any) -> list[Tensor]:
-    """The tensors alone."""
-    return [tensor for _, tensor in named_tensors(value)]
+def tensors_in(values: Iterable[Any]) -> list[Tensor]:
+    """The tensors alone, of several values; every operator and every module call asks this."""
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif type(value) in (list, tuple):
+            found += tensors_in(value)
+        elif type(value) not in _ATOMS:
+            found += tensors_in([item for _, item in _items(value)])
+    return found
 
 
-def _below(name: str, key: Any) -> str:
-    return f"{name}.{key}" if name else str(key)
+_ATOMS = frozenset({type(None), bool, int, float, str, torch.dtype, torch.device, torch.Size})
+
+
+def _items(value: Any) -> Iterable[tuple[str, Any]]:
+    """What a container holds, by name; nothing for anything else."""
+    if isinstance(value, PackedSequence):
+        return [("", value.data)]
+    if isinstance(value, list | tuple):
+        return [(str(position), item) for position, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        return [(str(key), item) for key, item in value.items()]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in fields(value)]
+    if isinstance(value, SimpleNamespace):
+        return [("", vars(value))]
+    return ()

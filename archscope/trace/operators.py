@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from archscope.trace.costs.elementwise import (
 )
 from archscope.trace.costs.registry import Formula, elements_of
 from archscope.trace.records import Category
+from archscope.trace.values import MAY_BE_CONSTANT
 
 # In-place operators that overwrite without reading what was there.
 _OVERWRITES = {"copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_", "random_"} | {
@@ -29,6 +29,8 @@ _OVERWRITES = {"copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_", "
     "geometric_",
     "log_normal_",
 }
+
+_RESHAPING = ("resize", "set_", "sparse", "_resize", "_sparse")
 
 # Operators that read no more of their first operand than they give back.
 LOOKUPS = {"embedding", "index", "index_select", "gather", "take"}
@@ -69,28 +71,43 @@ WEIGHT_PRODUCTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operator:
     """The standing facts of one operator overload."""
 
+    func: torch._ops.OpOverload
     name: str
     category: Category
     formula: Formula | None
     view: bool
     mutated: tuple[int | str, ...]  # arguments written in place: positions, keywords
     overwrites: bool
-    cacheable: bool
+    cacheable: bool  # makes new tensors, whose shapes follow from those of its operands
+    in_place: bool  # writes its first argument and gives it back, of the same shape
     data_dependent: bool
     composite: bool
+    weight_product: bool
+    looks_up: bool
+    may_be_constant: bool  # may make a small tensor of known values
 
     @property
     def known(self) -> bool:
         return self.formula is not None
 
 
-@cache
+# By identity: an overload's own hash takes longer than the rest of the look-up.
+_operators: dict[int, Operator] = {}
+
+
 def operator(func: torch._ops.OpOverload) -> Operator:
     """The facts of an overload, worked out once."""
+    facts = _operators.get(id(func))
+    if facts is None:
+        facts = _operators[id(func)] = _facts(func)
+    return facts
+
+
+def _facts(func: torch._ops.OpOverload) -> Operator:
     name = _name(func)
     mutated = _mutated_arguments(func)
     view = _is_view(func, name)
@@ -102,6 +119,7 @@ def operator(func: torch._ops.OpOverload) -> Operator:
         or name == "_pack_padded_sequence"
     )
     return Operator(
+        func=func,
         name=name,
         category=category,
         formula=formula,
@@ -109,8 +127,25 @@ def operator(func: torch._ops.OpOverload) -> Operator:
         mutated=mutated,
         overwrites=name in _OVERWRITES or bool(_out_arguments(func)),
         cacheable=not (view or mutated or data_dependent) and _returns_fresh_tensors(func),
+        in_place=mutated == (0,) and not (view or data_dependent) and _gives_back(func, name),
         data_dependent=data_dependent,
         composite=_is_composite(func),
+        weight_product=name in WEIGHT_PRODUCTS,
+        looks_up=name in LOOKUPS,
+        may_be_constant=name in MAY_BE_CONSTANT,
+    )
+
+
+def _gives_back(func: torch._ops.OpOverload, name: str) -> bool:
+    """Whether the result is the first argument, written in place and of the shape that it had."""
+    returns = func._schema.returns
+    return (
+        func.namespace == "aten"
+        and name.endswith("_")
+        and not name.startswith(_RESHAPING)
+        and len(returns) == 1
+        and returns[0].alias_info is not None
+        and returns[0].alias_info.is_write
     )
 
 

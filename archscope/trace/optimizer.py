@@ -52,15 +52,15 @@ class TrainingStep:
                 for what, value in self._optimizer.state[updated].items():
                     if isinstance(value, Tensor) and value.is_meta != recorder.on_data:
                         name = f"{self._names[updated]}.{what}"
-                        recorder.adopt(value, "optimizer", (name,))
+                        recorder.log.adopt(value, "optimizer", (name,))
         for parameter, name in self._names.items():
             if parameter.grad is not None:
-                recorder.adopt(parameter.grad, "gradient", (name,))
+                recorder.log.adopt(parameter.grad, "gradient", (name,))
 
     def update(self, recorder: Recorder) -> None:
         """Step, recorded."""
         if self._optimizer is not None:
-            recorder.phase = "optimizer"
+            recorder.log.phase = "optimizer"
             if self._scale is not None:
                 self._unscale(recorder, self._scale)
             self._optimizer.step()
@@ -76,8 +76,8 @@ class TrainingStep:
         with recorder.silence():
             self._scale = torch.ones((), dtype=torch.float32, device=device)
             self._growth = torch.zeros((), dtype=torch.int32, device=device)
-        recorder.adopt(self._scale, "optimizer", ("scaler.scale",))
-        recorder.adopt(self._growth, "optimizer", ("scaler.growth_tracker",))
+        recorder.log.adopt(self._scale, "optimizer", ("scaler.scale",))
+        recorder.log.adopt(self._growth, "optimizer", ("scaler.growth_tracker",))
 
     def _unscale(self, recorder: Recorder, scale: Tensor) -> None:
         """Gradients are divided by the scale in place, looking for one that is not finite."""
@@ -85,7 +85,7 @@ class TrainingStep:
         found = torch.zeros((1,), dtype=torch.float32, device=scale.device)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         cost = Cost(0, 2 * sum(gradient.numel() for gradient in gradients))
-        recorder.record(
+        recorder.log.append(
             "_amp_foreach_non_finite_check_and_unscale_",
             [*gradients, inverse],
             [*gradients, found],

@@ -1,4 +1,4 @@
-"""The shapes that operators gave before: an identical call need not be worked out again."""
+"""What operators made before: an identical call need not be worked out again."""
 
 from __future__ import annotations
 
@@ -9,66 +9,83 @@ import torch
 from torch import Tensor
 
 from archscope.trace.costs import Cost
+from archscope.trace.operators import Operator
+from archscope.trace.records import Window
+from archscope.trace.sizes import Sizes
 
 META = torch.device("meta")
 _LARGEST = 1 << 16
 
 
-class Remembered(NamedTuple):
-    """What a call made and cost. ``outputs`` describes a tensor, or a list of them."""
+class Effect(NamedTuple):
+    """What a call made and cost. ``outputs`` describes a new tensor, or a list of them."""
 
     outputs: Any
     cost: Cost
+    sizes: Sizes
+    window: Window | None
 
 
-_memory: dict[Any, Remembered] = {}
+_memory: dict[Any, Effect] = {}
 
 
-def call_key(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A key for a call on meta tensors; None where an argument cannot be part of one."""
-    key = (func, _described(args), _described(tuple(kwargs.items())) if kwargs else None)
+def call_key(facts: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """A key for a call on meta tensors: all that its effect depends on."""
+    key: list[Any] = [facts]
+    _describe(args, key)
+    for name, value in kwargs.items():
+        key.append(name)
+        _describe((value,), key)
+    return tuple(key)
+
+
+def recall(key: tuple[Any, ...]) -> Effect | None:
+    """The effect of an identical call, if there was one."""
     try:
-        hash(key)
-    except TypeError:
+        return _memory.get(key)
+    except TypeError:  # an argument that cannot be part of a key
         return None
-    return key
 
 
-def recall(key: Any) -> Remembered | None:
-    """What an identical call made, if there was one."""
-    return _memory.get(key) if key is not None else None
-
-
-def remember(key: Any, result: Any, cost: Cost) -> None:
+def remember(key: tuple[Any, ...], effect: Effect) -> None:
     """Remember what a call made."""
-    if key is not None and len(_memory) < _LARGEST:
-        _memory[key] = Remembered(_description(result), cost)
+    if len(_memory) < _LARGEST:
+        try:
+            _memory[key] = effect
+        except TypeError:
+            return
 
 
-def made_again(description: Any) -> Any:
-    """New meta tensors as described."""
-    if type(description) is tuple:
-        shape, strides, dtype = description
-        return torch.empty_strided(shape, strides, dtype=dtype, device=META)
-    if description is None:
-        return None
-    return tuple(map(made_again, description))
-
-
-def _described(values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(
-        (value.shape, value.stride(), value.dtype)
-        if isinstance(value, Tensor)
-        else _described(value)
-        if isinstance(value, list | tuple)
-        else (type(value), value)
-        for value in values
-    )
-
-
-def _description(result: Any) -> Any:
+def description(result: Any) -> Any:
+    """What it takes to make new tensors like these."""
     if isinstance(result, Tensor):
         return (result.shape, result.stride(), result.dtype)
     if isinstance(result, list | tuple):
-        return [_description(item) for item in result]
+        return [description(item) for item in result]
     return None
+
+
+def made_again(described: Any) -> Any:
+    """New meta tensors as described."""
+    if type(described) is tuple:
+        shape, strides, dtype = described
+        return torch.empty_strided(shape, strides, dtype=dtype, device=META)
+    if described is None:
+        return None
+    return tuple(map(made_again, described))
+
+
+def _describe(values: Sequence[Any], key: list[Any]) -> None:
+    """Numbers with their types, for 1 == 1.0 == True; a list of whole numbers has one type."""
+    for value in values:
+        if isinstance(value, Tensor):
+            key += (value.shape, value.stride(), value.dtype)
+        elif isinstance(value, list | tuple):
+            if value and type(value[0]) is int:
+                key.append(tuple(value))
+            else:
+                inside: list[Any] = []
+                _describe(value, inside)
+                key.append(tuple(inside))
+        else:
+            key += (type(value), value)

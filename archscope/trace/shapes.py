@@ -19,6 +19,15 @@ def shape_rule(name: str, overload: str) -> Callable[..., Any] | None:
     return _RULES.get(name) or _RULES.get(f"{name}.{overload}")
 
 
+def keeps_shape(name: str, target: Tensor, *args: Any, **kwargs: Any) -> bool:
+    """Whether a rule knows that torch accepts writing an operator's result into its operand."""
+    rule = _RULES.get(name.rstrip("_"))
+    if rule is not _pointwise:
+        return False
+    result = rule(target, *args, **kwargs)
+    return result is not NotImplemented and result.shape == target.shape
+
+
 def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device=like.device)
 

@@ -137,15 +137,15 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         parameters = _adopt(recorder, stand_ins)
         input_tensors = [*named_tensors(args), *named_tensors(kwargs)]
         for name, tensor in input_tensors:
-            recorder.adopt_input(tensor, name)
+            recorder.log.adopt_input(tensor, name)
         step = TrainingStep(request.execution, stand_ins.parameters)
         step.prepare(recorder)
         outputs = _forward_and_backward(request, recorder, calls, args, kwargs, on_data)
-        produced = tuple(dict.fromkeys(op for t in outputs for op in recorder.writers_of(t)))
+        produced = tuple(dict.fromkeys(op for t in outputs for op in recorder.log.writers_of(t)))
         _mark_gradients(recorder, stand_ins)
         with recorder:
             step.update(recorder)
-        ops, storages = recorder.close()
+        ops, storages = recorder.log.close()
     shape = tuple(input_tensors[0][1].shape) if input_tensors else ()
     return Trace(
         model=request.name or type(request.model).__name__,
@@ -159,7 +159,7 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         modules={path: type(module).__name__ for path, module in request.model.named_modules()},
         outputs=produced,
         ran_on="data" if on_data else "shapes",
-        warnings=_warnings(ops, reason, recorder.single_values, calls.made),
+        warnings=_warnings(ops, reason, recorder.log.single_values, calls.made),
         options=request.execution.choices,
     )
 
@@ -232,11 +232,16 @@ def _forward_and_backward(
     with ExitStack() as stack:
         stack.enter_context(_as_written())
         if not on_data:
-            stack.enter_context(torch_private.single_values_normalised(recorder.note_single_value))
+            stack.enter_context(
+                torch_private.single_values_normalised(recorder.log.note_single_value)
+            )
         stack.enter_context(closed_forms(recorder, request.execution))
         stack.enter_context(
             module_calls(
-                calls, lambda: len(recorder.ops), lambda: recorder.phase, recorder.storage_of
+                calls,
+                lambda: len(recorder.log.ops),
+                lambda: recorder.log.phase,
+                recorder.log.storage_of,
             )
         )
         stack.enter_context(torch.set_grad_enabled(request.training))
@@ -250,9 +255,9 @@ def _forward_and_backward(
             with autocast(request.execution):
                 result = request.model(*args, **kwargs)
             del args, kwargs
-            outputs = tensors_in(result)
+            outputs = tensors_in((result,))
             if request.training:
-                recorder.phase = "backward"
+                recorder.log.phase = "backward"
                 _backward(result, outputs)
         except ArchscopeError:
             raise
@@ -313,13 +318,13 @@ def _adopt(recorder: Recorder, stand_ins: StandIns) -> list[Parameter]:
             continue
         seen.add(id(tensor))
         names = stand_ins.names[id(tensor)]
-        state = recorder.adopt(tensor, "weight", names)
+        state = recorder.log.adopt(tensor, "weight", names)
         found.append(_parameter(names, tensor, state.index))
     seen.clear()
     for buffer in stand_ins.buffers.values():
         if id(buffer) not in seen and not nn.parameter.is_lazy(buffer):
             seen.add(id(buffer))
-            recorder.adopt(buffer, "buffer", stand_ins.names[id(buffer)])
+            recorder.log.adopt(buffer, "buffer", stand_ins.names[id(buffer)])
     return found
 
 
@@ -360,7 +365,7 @@ def _parameter(names: tuple[str, ...], tensor: Tensor, storage: int) -> Paramete
 def _mark_gradients(recorder: Recorder, stand_ins: StandIns) -> None:
     for name, parameter in stand_ins.parameters.items():
         if not nn.parameter.is_lazy(parameter) and parameter.grad is not None:
-            recorder.mark(parameter.grad, "gradient", (name,))
+            recorder.log.mark(parameter.grad, "gradient", (name,))
 
 
 def _dtype(tensor: Tensor) -> str:

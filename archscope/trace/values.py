@@ -84,6 +84,7 @@ _SIZE_FIRST = ("zeros", "ones", "full", "eye")
 _FILLED_IN = ("empty", "zeros", "ones", "full", "rand", "randn")
 _NEW = ("new_zeros", "new_ones", "new_full")
 _LIKE = ("zeros_like", "ones_like", "full_like")
+MAY_BE_CONSTANT = frozenset({"arange", *_SIZE_FIRST, *_NEW, *_LIKE})
 
 
 def placed(

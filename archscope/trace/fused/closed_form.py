@@ -59,7 +59,7 @@ class _OneOperator(torch.autograd.Function):
             else:
                 outputs = closed.outputs()
                 kept = closed.reserve() if needs_backward else ()
-        recorder.record(
+        recorder.log.append(
             closed.name,
             tensors,
             (*outputs, *kept),
@@ -85,7 +85,7 @@ class _OneOperator(torch.autograd.Function):
                     torch.empty_like(tensor) if want else None
                     for tensor, want in zip(tensors, wanted, strict=True)
                 ]
-        recorder.record(
+        recorder.log.append(
             f"{ctx.closed.name}_backward",
             [*(grad for grad in grads if grad is not None), *saved],
             [gradient for gradient in gradients if gradient is not None],

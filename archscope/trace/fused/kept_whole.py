@@ -21,7 +21,7 @@ def one_kernel(func: torch._ops.OpOverload) -> Callable[..., Tensor]:
         with recorder.silence():
             result = func.decompose(*args)
         cost = facts.formula(*args, out=result) if facts.formula is not None else FREE
-        recorder.record(facts.name, args, [result], cost)
+        recorder.log.append(facts.name, args, [result], cost)
         return result
 
     return kernel

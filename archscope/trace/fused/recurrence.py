@@ -209,7 +209,7 @@ def _layer(
 
 def _biases(candidates: Sequence[Tensor]) -> int:
     """How many biases each gate has; a constant that only fills the kernel's signature is none."""
-    states = [running().recorder.storages.of(tensor) for tensor in candidates]
+    states = [running().recorder.log.storages.of(tensor) for tensor in candidates]
     return sum(bool(state.learned) or not state.constant for state in states)
 
 

@@ -1,0 +1,229 @@
+"""What is written down of a run, operator by operator, as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from archscope.trace import torch_private
+from archscope.trace.costs import FREE, Cost
+from archscope.trace.modules import CallStack
+from archscope.trace.operators import LOOKUPS
+from archscope.trace.records import (
+    Category,
+    Op,
+    Phase,
+    Recurrence,
+    Storage,
+    StorageKind,
+    Window,
+)
+from archscope.trace.sizes import Sizes, sizes_of
+from archscope.trace.storages import StorageState, StorageTable
+
+
+class Log:
+    """The operators and storages of a run so far, and in which module it is."""
+
+    def __init__(self, calls: CallStack):
+        self.calls = calls
+        self.ops: list[Op] = []
+        self.phase: Phase = "forward"
+        self.storages = StorageTable(lambda: len(self.ops))
+        self.single_values: list[str] = []  # batch normalisations that torch would refuse
+        self._op_of_node: dict[int, int] = {}
+        self._saved: dict[int, list[int]] = {}
+        self._sums: list[int] = []  # of gradients, which autograd might have added in place
+        self._costless = 0
+
+    # -- before the run --------------------------------------------------------------------------
+
+    def adopt(self, tensor: Tensor, kind: StorageKind, names: tuple[str, ...] = ()) -> StorageState:
+        """Know a tensor from before the run: a weight, a buffer, an input."""
+        state = self.storages.find(tensor)
+        if state is None:
+            state = self.storages.born(tensor, kind, created_at=-1)
+        state.names = (*state.names, *names)
+        if kind == "weight":
+            state.learned = state.names
+        return state
+
+    def adopt_input(self, tensor: Tensor, name: str) -> None:
+        """Record an input of the model: its storage, and the operator that stands for it."""
+        state = self.adopt(tensor, "input", (name,))
+        state.constant = False
+        state.writers = [(self.append("input", (), [tensor], FREE, category="input"), None)]
+
+    # -- while it goes ---------------------------------------------------------------------------
+
+    @contextmanager
+    def costless(self) -> Iterator[None]:
+        """Record operators that are no arithmetic, though they look it."""
+        self._costless += 1
+        try:
+            yield
+        finally:
+            self._costless -= 1
+
+    def append(
+        self,
+        name: str,
+        reads: Sequence[Tensor],
+        writes: Sequence[Tensor],
+        cost: Cost,
+        *,
+        category: Category = "compute",
+        known: bool = True,
+        sizes: Sizes | None = None,
+        in_place: bool = False,
+        weight_layer: bool = False,
+        recurrence: Recurrence | None = None,
+        window: Window | None = None,
+    ) -> int:
+        """Write down an operator that has run.
+
+        Args:
+            name: the operator.
+            reads: the tensors that it reads.
+            writes: the tensors that it writes, new ones or not.
+            cost: what it costs.
+            category: whether it computes.
+            known: whether the cost comes from a formula.
+            sizes: of those tensors, if they are known already.
+            in_place: it writes into a tensor that was there.
+            weight_layer: its product makes a weight layer if an operand is learned.
+            recurrence: what a recurrent operator went through.
+            window: what it slides over its input.
+
+        Returns:
+            The index of its record.
+        """
+        index = len(self.ops)
+        storages = self.storages
+        sizes = sizes or sizes_of(reads, writes, name in LOOKUPS)
+        if self._costless:
+            cost = FREE
+        read_ids: list[int] = []
+        parents: list[int] = []
+        learned: tuple[str, ...] = ()
+        constant = True
+        from_data = False
+        for tensor in reads:
+            state = storages.of(tensor)
+            read_ids.append(state.index)
+            if state.learned:
+                learned += state.learned
+            else:
+                parents += storages.parents(tensor, state)
+                from_data = from_data or not state.constant
+            constant = constant and state.constant
+        write_ids: list[int] = []
+        only_learned = bool(learned) and not from_data
+        for tensor in writes:
+            state = storages.written(index, tensor)
+            if not (constant and state.constant):
+                state.constant, state.learned = False, ()
+            elif only_learned and state.kind == "activation":
+                state.learned = learned
+            write_ids.append(state.index)
+        forward_op, recomputed = self._backward_of()
+        path, call = self.calls.innermost()
+        if forward_op >= 0 and not recomputed:
+            path, call = self.ops[forward_op].module, self.ops[forward_op].call
+        self.ops.append(
+            Op(
+                index=index,
+                name=name,
+                phase=self.phase,
+                category=category,
+                module=path,
+                call=call,
+                reads=tuple(read_ids),
+                writes=tuple(write_ids),
+                parents=tuple(parents),
+                input_shapes=sizes.input_shapes,
+                output_shapes=sizes.output_shapes,
+                dtype=sizes.dtype,
+                macs=cost.macs,
+                flops=cost.flops,
+                bytes_read=sizes.bytes_read,
+                bytes_written=sizes.bytes_written,
+                parameters=tuple(dict.fromkeys(learned)),
+                known=known,
+                weight_layer=weight_layer and bool(learned) and from_data,
+                in_place=in_place,
+                recomputed=recomputed,
+                forward_op=forward_op,
+                recurrence=recurrence,
+                window=window,
+            )
+        )
+        return index
+
+    def note_sum(self) -> None:
+        """The next operator adds gradients that meet."""
+        self._sums.append(len(self.ops))
+
+    def note_saved(self, tensor: Tensor) -> None:
+        """Autograd keeps a tensor for the backward of the operator that runs or has just run."""
+        state = self.storages.find(tensor)
+        if state is not None:
+            node = torch_private.next_sequence_number() - 1
+            self._saved.setdefault(node, []).append(state.index)
+
+    def note_single_value(self) -> None:
+        """The running module normalises a batch of one value per channel."""
+        self.single_values.append(self.calls.innermost()[0])
+
+    def storage_of(self, tensor: Tensor) -> int:
+        """The index of a tensor's storage, -1 if it is not known."""
+        if torch_private.is_wrapped(tensor):
+            return -1
+        state = self.storages.find(tensor)
+        return -1 if state is None else state.index
+
+    def writers_of(self, tensor: Tensor) -> tuple[int, ...]:
+        """The operators whose results a tensor holds."""
+        return tuple(self.storages.parents(tensor, self.storages.of(tensor)))
+
+    def _backward_of(self) -> tuple[int, bool]:
+        """The forward operator that a backward operator differentiates; is it a recomputation?"""
+        if self.phase == "optimizer":
+            return -1, False
+        recomputed = self.phase == "backward"
+        if recomputed and not torch.is_grad_enabled():
+            running = torch_private.running_node_number()
+            return self._op_of_node.get(running, -1) if running is not None else -1, False
+        node = torch_private.next_sequence_number() - 1
+        self._op_of_node.setdefault(node, len(self.ops))
+        return -1, recomputed
+
+    # -- after it --------------------------------------------------------------------------------
+
+    def mark(self, tensor: Tensor, kind: StorageKind, names: tuple[str, ...]) -> None:
+        """Say what a storage of the run turned out to be: a gradient, an optimizer's state."""
+        state = self.storages.find(tensor)
+        if state is not None and state.kind == "activation":
+            state.kind, state.names = kind, names
+
+    def close(self) -> tuple[tuple[Op, ...], tuple[Storage, ...]]:
+        """The finished records."""
+        self._add_gradients_in_place()
+        for node, storages in self._saved.items():
+            index = self._op_of_node.get(node)
+            if index is not None:
+                self.ops[index] = replace(self.ops[index], saved=tuple(dict.fromkeys(storages)))
+        return tuple(self.ops), self.storages.close()
+
+    def _add_gradients_in_place(self) -> None:
+        """Where gradients meet, autograd adds into the one that it alone holds, but never under a
+        dispatch mode: let that one go as the sum begins. (A view's base holds its storage too.)"""
+        for index in self._sums:
+            held = self.storages.states[self.ops[index].reads[0]]
+            summed = self.storages.states[self.ops[index].writes[0]]
+            if held.freed_at == index + 1 and held.bytes == summed.bytes:
+                held.freed_at = index
