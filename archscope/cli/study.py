@@ -12,6 +12,8 @@ import click
 
 from archscope.cli.errors import remark
 from archscope.cli.options import Size, WholeNumber, settings_of
+from archscope.cli.output import refuse_unwritable
+from archscope.cli.tables import output_options, show_tables
 from archscope.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -164,6 +166,44 @@ def export_study(store: Path, file: Path) -> None:
     from archscope.study import export
 
     export(store, file)
+
+
+@study.command()
+@click.argument("store", type=click.Path(path_type=Path))
+@output_options
+def status(store: Path, format: str | None, width: int | None, file: str | None) -> None:
+    """Show how far STORE is, and why what failed has failed."""
+    refuse_unwritable(file, format)
+    from archscope.report.study import status_tables
+    from archscope.study import Store
+    from archscope.study.lock import owner_of
+
+    with Store(store) as opened:
+        counts, failures = opened.counts_by_analysis(), opened.failures()
+        taken, owner = opened.taken(), owner_of(store)
+    tables = status_tables(str(store), counts, failures, taken, owner)
+    rows = [{"analysis": analysis, **found} for analysis, found in counts.items()]
+    data = {"analyses": counts, "failures": failures, "taken": taken, "owner": owner}
+    show_tables(tables, data=data, rows=rows, format=format, width=width, file=file)
+
+
+@study.command("diff")
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@output_options
+def diff_studies(
+    before: Path, after: Path, format: str | None, width: int | None, file: str | None
+) -> None:
+    """Show in which results the stores BEFORE and AFTER differ, and which only one of them has."""
+    refuse_unwritable(file, format)
+    from archscope.report.study import difference_tables
+    from archscope.study import Store
+    from archscope.study.difference import differences, row_of
+
+    with Store(before) as old, Store(after) as new:
+        rows = [row_of(difference) for difference in differences(old, new)]
+    tables = difference_tables((str(before), str(after)), rows)
+    show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
 
 
 def _engine(

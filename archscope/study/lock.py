@@ -17,6 +17,21 @@ from pathlib import Path
 from archscope.errors import ArchscopeError
 
 
+def owner_of(store: Path) -> str | None:
+    """Who works on a store now, "process 12 on host"; None if nobody does."""
+    try:
+        file = os.open(_beside(store), os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _owner(file)
+    finally:
+        os.close(file)
+    return None
+
+
 @contextmanager
 def owned(store: Path) -> Iterator[None]:
     """Inside, no other driver writes to the store.
@@ -24,7 +39,7 @@ def owned(store: Path) -> Iterator[None]:
     Raises:
         ArchscopeError: another one does; the message names its process.
     """
-    path = store.with_name(f"{store.name}-lock")
+    path = _beside(store)
     file = _locked(path, store)
     try:
         os.ftruncate(file, 0)
@@ -33,6 +48,10 @@ def owned(store: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(file)
+
+
+def _beside(store: Path) -> Path:
+    return store.with_name(f"{store.name}-lock")
 
 
 def _locked(path: Path, store: Path) -> int:
