@@ -28,6 +28,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -146,7 +147,11 @@ def read_plan(path: str | Path) -> Plan:
         raise InvalidInput(f"{path} cannot be read: {reason}") from error
     limits = content.pop("limits", {})
     grids = content.pop("grid", [{}])
-    if not isinstance(limits, dict) or not isinstance(grids, list):
+    if (
+        not isinstance(limits, dict)
+        or not isinstance(grids, list)
+        or not all(isinstance(grid, dict) for grid in grids)
+    ):
         raise InvalidInput(f"{path}: write [limits] and, for each further grid, [[grid]]")
     try:
         return Plan(tuple(Grid.of({**content, **grid}) for grid in grids), **_limits(limits))
@@ -227,6 +232,10 @@ def _inputs(name: str, value: Any) -> tuple[str, ...]:
 def _table(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{name} must be a table, such as {{ num_classes = 10 }}, not {value!r}")
+    try:
+        json.dumps(value)
+    except TypeError:
+        raise InvalidInput(f"{name} must have plain values, not {value!r}") from None
     return dict(value)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope.errors import ArchscopeError, InvalidInput
+from archscope.report.numbers import memory
 from archscope.study.analyses import MEASURED, RUNS
 from archscope.study.keys import fingerprint
 from archscope.study.records import Cell, Result, Setting, Task
@@ -36,13 +37,13 @@ def results_of(task: Task, started: Callable[[], object] = lambda: None) -> Iter
         task: what to do, and the versions and files that it was planned with.
         started: called when the run that the cells share is done, before the first result.
     """
-    clock = _Clock()
+    clock, most = _Clock(), task.limits.memory_bytes
     try:
         _check_plan(task)
         answers = _answers(task)
     except (Exception, RecursionError) as error:
         for cell in task.cells:
-            yield _result(cell, clock.taken(len(task.cells)), {}, reason_of(error))
+            yield _result(cell, clock.taken(len(task.cells)), {}, reason_of(error, most))
         return
     shared = clock.taken(len(task.cells))
     started()
@@ -52,7 +53,7 @@ def results_of(task: Task, started: Callable[[], object] = lambda: None) -> Iter
             values = answers[cell.analysis]()
             yield _result(cell, clock.taken() + shared, values)
         except (Exception, RecursionError) as error:
-            yield _result(cell, clock.taken() + shared, {}, reason_of(error))
+            yield _result(cell, clock.taken() + shared, {}, reason_of(error, most))
 
 
 def failure(cell: Cell, reason: str, *, attempts: int = 1) -> Result:
@@ -67,14 +68,23 @@ def failure(cell: Cell, reason: str, *, attempts: int = 1) -> Result:
     )
 
 
-def reason_of(error: BaseException) -> str:
-    """One line that says what went wrong."""
+def reason_of(error: BaseException, limit: int | None = None) -> str:
+    """One line that says what went wrong; ``limit`` is the memory that there was, in bytes."""
     line = " ".join(str(error).split())
-    if isinstance(error, ArchscopeError):
-        return line[:_REASON]
-    if isinstance(error, MemoryError) or "can't allocate memory" in line:
-        return f"needs more memory than the limit: {line or 'out of memory'}"[:_REASON]
-    return f"{type(error).__name__}: {line}"[:_REASON]
+    if _is_out_of_memory(error):
+        most = memory(limit) if limit else "there is"
+        line = f"needs more memory than {most}: {line.rstrip(': ')}"
+    elif not isinstance(error, ArchscopeError):
+        line = f"{type(error).__name__}: {line}"
+    return line[:_REASON]
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether that is why, or why what it wraps was raised."""
+    if error is None:
+        return False
+    told = "can't allocate memory" in str(error) or "CUDA out of memory" in str(error)
+    return told or isinstance(error, MemoryError) or _is_out_of_memory(error.__cause__)
 
 
 @cache

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing.connection import Connection, wait
@@ -151,15 +152,13 @@ class _Worker:
             return 0
         return pages * os.sysconf("SC_PAGE_SIZE")
 
-    def end(self) -> int:
-        """Kill it; how it had ended, if it had."""
-        status = self.process.poll()
-        if status is None:
-            self.process.kill()
-            self.process.wait()
+    def end(self) -> None:
+        """Kill it and all that it started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
         self.connection.close()
         self.errors.close()
-        return status or 0
 
     def last_words(self) -> str:
         self.errors.seek(0)
@@ -247,7 +246,11 @@ class _Pool:
                 self._remove(worker)
 
     def _looked_at(self, worker: _Worker) -> Iterator[Result]:
-        """End a worker that takes too long or too much."""
+        """End a worker that takes too long or too much, and miss one that is gone."""
+        if worker.process.poll() is not None:
+            if not worker.connection.poll():  # a process that it started may keep the socket open
+                yield from self._ended(worker)
+            return
         assigned, now = worker.assigned, time.monotonic()
         if assigned is None:
             if not worker.ready and now - worker.began > _STARTUP_SECONDS:

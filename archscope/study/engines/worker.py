@@ -27,6 +27,7 @@ _GRACE = 30  # s after which a process that even its driver could not end is end
 
 def main(descriptor: int) -> None:
     """Carry out tasks until there is no driver any more."""
+    os.set_inheritable(descriptor, False)
     connection = Connection(descriptor)
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
