@@ -1,0 +1,121 @@
+"""A key changes with everything that the result depends on, and with nothing else."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from archscope.study import keys
+from archscope.study.records import Measurement, Setting
+
+SETTING = Setting("resnet50")
+
+
+def key(setting=SETTING, analysis="compute", device="", title="", how=None, versions=None):
+    versions = keys.fingerprint(setting.reference) if versions is None else versions
+    return keys.cell_key(setting, analysis, device, title, how or Measurement(), versions).key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reference": "resnet18"},
+        {"batch": 2},
+        {"size": 288},
+        {"inputs": ("3x288x288",)},
+        {"dtype": "bf16"},
+        {"mode": "training"},
+        {"options": {"num_classes": 10}},
+    ],
+)
+def test_every_part_of_a_setting_counts(change):
+    assert key() == key() != key(replace(SETTING, **change))
+
+
+def test_the_analysis_counts():
+    assert key() != key(analysis="depth")
+
+
+def test_of_a_measurement_the_machine_and_the_rules_count():
+    measured = key(analysis="latency", device="cpu", title="EPYC")
+    assert measured != key(analysis="latency", device="cpu", title="Xeon")
+    assert measured != key(analysis="latency", device="cpu", title="EPYC", how=Measurement(5.0))
+    assert key() == key(title="EPYC", how=Measurement(5.0))  # no measurement
+
+
+@pytest.mark.parametrize(
+    ("reference", "package"),
+    [
+        ("resnet50", "torch"),
+        ("timm:resnet50", "timm"),
+        ("torchvision:resnet50", "torchvision"),
+        ("hf:llama", "transformers"),
+    ],
+)
+def test_versions_count_where_they_matter(reference, package, monkeypatch):
+    before = keys.fingerprint(reference)
+    known = keys.version
+    monkeypatch.setattr(keys, "version", lambda name: "9.9" if name == package else known(name))
+    assert keys.fingerprint(reference) == {**before, package: "9.9"} != before
+
+
+def test_another_package_does_not_count(monkeypatch):
+    before = keys.fingerprint("resnet50")
+    known = keys.version
+    monkeypatch.setattr(keys, "version", lambda name: "9.9" if name == "timm" else known(name))
+    assert keys.fingerprint("resnet50") == before
+
+
+def test_the_version_of_archscope_and_of_its_convention_count(monkeypatch):
+    before = keys.fingerprint("resnet50")
+    monkeypatch.setattr(keys, "__version__", "99.0")
+    later = keys.fingerprint("resnet50")
+    monkeypatch.setattr(keys, "CONVENTION", 99)
+    assert before != later != keys.fingerprint("resnet50")
+
+
+def test_the_content_of_a_file_and_of_what_it_imports_counts(networks):
+    (networks / "blocks.py").write_text("import torch\nWIDTH = 1\n")
+    (networks / "net.py").write_text("from blocks import WIDTH\nimport json\n")
+    (networks / "other.py").write_text("WIDTH = 1\n")
+    first = keys.fingerprint("net.py:Net")
+    (networks / "other.py").write_text("WIDTH = 2, 3\n")
+    assert keys.fingerprint("net.py:Net") == first
+    (networks / "blocks.py").write_text("import torch\nWIDTH = 22\n")
+    second = keys.fingerprint("net.py:Net")
+    (networks / "net.py").write_text("from blocks import WIDTH\nimport json, timm\n")
+    third = keys.fingerprint("net.py:Net")
+    assert first != second != third
+    assert "timm" in third and "timm" not in second  # the version of what it imports
+
+
+def test_a_module_beside_a_package_is_found_through_it(networks):
+    (networks / "parts").mkdir()
+    (networks / "parts" / "__init__.py").write_text("")
+    (networks / "parts" / "head.py").write_text("WIDTH = 1\n")
+    (networks / "net.py").write_text("from parts import head\n")
+    first = keys.fingerprint("net.py:Net")
+    (networks / "parts" / "head.py").write_text("WIDTH = 10\n")
+    assert keys.fingerprint("net.py:Net") != first
+
+
+def test_a_configuration_and_an_exported_program_count_by_content(networks):
+    (networks / "llama").mkdir()
+    file = networks / "llama" / "config.json"
+    file.write_text(json.dumps({"model_type": "llama"}))
+    (networks / "net.pt2").write_bytes(b"one")
+    before = keys.fingerprint("hf:llama"), keys.fingerprint("net.pt2")
+    file.write_text(json.dumps({"model_type": "llama", "hidden_size": 8}))
+    (networks / "net.pt2").write_bytes(b"another")
+    after = keys.fingerprint("hf:llama"), keys.fingerprint("net.pt2")
+    assert before[0] != after[0] and before[1] != after[1]
+
+
+def test_a_package_counts_by_the_content_of_its_files(networks, monkeypatch):
+    (networks / "mynets").mkdir()
+    (networks / "mynets" / "__init__.py").write_text("raise RuntimeError('never imported')")
+    (networks / "mynets" / "small.py").write_text("WIDTH = 1\n")
+    monkeypatch.syspath_prepend(str(networks))
+    before = keys.fingerprint("mynets.small:Net")
+    (networks / "mynets" / "small.py").write_text("WIDTH = 10\n")
+    assert keys.fingerprint("mynets.small:Net") != before

@@ -1,0 +1,156 @@
+"""A study as a table: the same as `archscope.compare` makes, a row per network and setting."""
+
+import csv
+import json
+import tracemalloc
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from small_studies import Serial, grid
+
+import archscope
+from archscope import study
+from archscope.comparison.columns import COLUMNS
+from archscope.errors import InvalidInput
+from archscope.study import results
+from archscope.study.records import Cell, Limits, Measurement, Result, Setting
+from archscope.study.store import PENDING_PAGE, PlannedCell, Store
+
+NETWORKS = ["alexnet", "vgg11", "resnet18", "resnet34", "googlenet"]
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("zoo") / "s.db"
+    asked = {"models": NETWORKS, "analyses": ["compute", "memory", "depth", "training"]}
+    study.run(path, [study.Grid.of(asked)], Serial())
+    return path
+
+
+def test_the_frame_is_that_of_compare(zoo):
+    ours, theirs = study.frame(zoo), archscope.compare(NETWORKS)
+    assert list(ours["status"]) == ["ok"] * len(NETWORKS)
+    assert list(ours.columns[: len(COLUMNS)]) == list(COLUMNS)
+    pd.testing.assert_frame_equal(ours[list(COLUMNS)], theirs[list(COLUMNS)])
+    assert ours["pareto"].any() and not ours["pareto"].all()
+
+
+def test_csv_has_the_same_rows(zoo, tmp_path):
+    assert study.export(zoo, tmp_path / "out.csv") == len(NETWORKS)
+    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    for row, ours in zip(rows, study.frame(zoo).to_dict("records"), strict=True):
+        assert row["model"] == ours["model"]
+        assert int(row["macs"]) == ours["macs"] and int(row["paths"]) == ours["paths"]
+        assert row["input_shape"] == "x".join(map(str, ours["input_shape"]))
+        assert row["pareto"] == str(ours["pareto"])
+
+
+def test_parquet_has_the_same_rows(zoo, tmp_path):
+    pytest.importorskip("pyarrow")
+    study.export(zoo, tmp_path / "out.parquet")
+    table, ours = pd.read_parquet(tmp_path / "out.parquet"), study.frame(zoo)
+    for name in ("model", "macs", "peak_bytes", "training_peak_bytes", "depth", "top1", "pareto"):
+        assert list(table[name]) == list(ours[name])
+    assert [int(text) for text in table["paths"]] == list(ours["paths"])
+
+
+def test_an_export_has_a_known_ending(zoo, tmp_path):
+    with pytest.raises(InvalidInput, match=r"\.csv or \.parquet"):
+        study.export(zoo, tmp_path / "out.xlsx")
+
+
+def test_a_network_has_a_row_for_each_setting_and_accuracy_at_its_own_input_only(tmp_path):
+    asked = study.Grid.of({"models": "resnet18", "size": [224, 288], "batch": [1, 4]})
+    study.run(tmp_path / "s.db", [asked], Serial())
+    frame = study.frame(tmp_path / "s.db").set_index(["size", "batch"])
+    assert frame.loc[(224, 4), "macs"] == 4 * frame.loc[(224, 1), "macs"]
+    assert frame.loc[(288, 1), "input_shape"] == (1, 3, 288, 288)
+    assert frame["top1"].notna().to_dict() == {
+        (224, 1): True,
+        (224, 4): True,
+        (288, 1): False,
+        (288, 4): False,
+    }
+    assert frame.loc[224, "pareto"].all()  # a batch is compared with its like
+
+
+def test_a_row_says_why_figures_are_missing(networks):
+    study.run("s.db", [grid("Good", "Raises", analyses=["compute", "training"])], Serial())
+    with Store("s.db") as store:
+        store.connection.execute(
+            "UPDATE cells SET state = 'failed', reason = 'no gradient' WHERE analysis = 'training'"
+            " AND setting_id = 1"
+        )
+        store.connection.execute("UPDATE cells SET state = 'pending' WHERE setting_id = 2")
+    assert list(study.frame("s.db")["status"]) == ["no training: no gradient", "not done yet"]
+
+
+def test_measurements_stand_in_a_row_per_device(networks):
+    study.run("s.db", [grid("Good")], Serial())
+    setting = replace(Setting("networks.py:Good"), inputs=("8",))
+    with Store("s.db") as store:
+        store.add_grid("{}")
+        cells = [Cell(device, "latency", device) for device in ("cpu", "cuda:0")]
+        store.plan("{}", "", [PlannedCell(setting, cell, {}, Measurement()) for cell in cells])
+        for cell, latency in zip(cells, (3.0, 1.0), strict=True):
+            row = {"latency_ms_p50": latency, "device": cell.device, "flops": 1, "status": "ok"}
+            store.write(Result(cell.key, "done", row))
+    frame = study.frame("s.db")
+    assert list(frame["device"]) == ["cpu", "cuda:0"]
+    assert list(frame["latency_ms_p50"]) == [3.0, 1.0]
+    assert list(frame["flops"]) == [2 * 8 * 8 + 8] * 2 and set(frame["status"]) == {"ok"}
+
+
+def test_a_real_latency_is_measured_on_the_cpu(networks):
+    asked = grid("Good", analyses=["compute", "latency"], measure={"max_seconds": 0.05})
+    study.run("s.db", [asked], Serial())
+    (row,) = study.frame("s.db").to_dict("records")
+    assert row["status"] == "ok" and row["device"] == "cpu" and row["latency_ms_p50"] > 0
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """20,000 cells of 10,000 settings, done."""
+    path = tmp_path_factory.mktemp("large") / "s.db"
+    with Store(path, create=True) as store:
+        store.add_grid("{}")
+        cells = [
+            PlannedCell(
+                Setting("resnet18", batch=batch),
+                Cell(f"{batch}{analysis}", analysis),
+                {"torch": "2"},
+                Measurement(),
+            )
+            for batch in range(1, 10_001)
+            for analysis in ("compute", "depth")
+        ]
+        store.plan("{}", "", cells)
+        values = json.dumps({"macs": 10**9, "paths": 2**200, "params": 11, "input_shape": [1, 8]})
+        store.connection.execute("UPDATE cells SET state = 'done', result = ?", [values])
+        store.connection.execute("UPDATE cells SET state = 'pending' WHERE id > 19990")
+    return path
+
+
+def test_what_is_missing_is_found_without_reading_what_is_there(large):
+    with Store(large) as store:
+        explained = store.connection.execute(
+            f"EXPLAIN QUERY PLAN {PENDING_PAGE}", [0, 0, "", "", 9]
+        )
+        plan = [row["detail"] for row in explained]
+        tasks = list(store.pending(Limits()))
+    assert "SEARCH cells USING INDEX cells_pending" in plan[0]
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan)
+    assert [len(task.cells) for task in tasks] == [2] * 5
+
+
+def test_an_export_holds_no_whole_table_in_memory(large, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "_CHUNK", 500)
+    study.export(large, tmp_path / "warm.csv")
+    tracemalloc.start()
+    assert study.export(large, tmp_path / "out.csv") == 10_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 << 20 < (tmp_path / "out.csv").stat().st_size * 4
+    with (tmp_path / "out.csv").open() as file:
+        assert next(csv.DictReader(file))["paths"] == str(2**200)
