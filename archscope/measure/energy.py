@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
-from archscope.measure.latency import disturbance, is_out_of_memory
+from archscope.measure.latency import disturbance, is_out_of_memory, trace_of
 from archscope.measure.meters import Meter
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.settings import running
@@ -129,6 +129,7 @@ def energy_rows(
     batches = [batch] if isinstance(batch, int) else list(batch)
     for size in batches:
         check_positive("batch", size)
+    trace_of(model, None, batches[0], at_hand, setting, options)  # refuses a wrong request now
     each = (repeats + 1) * window
     rows: list[dict[str, Any]] = []
     with running(tf32=dtype == "tf32", threads=None):

@@ -168,8 +168,8 @@ def _row(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """The measurement of one batch size; out of memory is a result like any other."""
-    told.building(rules)
     trace = trace_of(model, inputs, batch, device, setting, options)
+    told.building(rules)
     before = conditions(device)
     samples, status = Samples(), "ok"
     try:

@@ -8,7 +8,7 @@ shown is the median: medians of every module apart would add up to no pass at al
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
@@ -151,7 +151,7 @@ def _passes(
 
 
 def _where(passes: int, seconds: float) -> str:
-    return f"{passes} passes profiled, at most {seconds:.0f} s more"
+    return f"{passes} pass{'es' * (passes > 1)} profiled, at most {seconds:.0f} s more"
 
 
 def _warming(told: Paced) -> Callable[[Samples, float], None]:
@@ -185,8 +185,8 @@ def layer_rows(
         roofline, and ``roofline_share``, the one over ``self_ms``.
     """
     pass_ = times.shown.times
-    work = _operators(trace)
     totals, calls = _totals(pass_), Counter(path for path, _ in pass_.calls)
+    work = _operators(trace, calls)
     rows = []
     for path, spent in _by_path(pass_.calls).items():
         rows.append(
@@ -233,13 +233,19 @@ def _beside(own: float, ops: Sequence[Op], card: Card | None, tf32: bool) -> dic
     }
 
 
-def _operators(trace: Trace) -> dict[str, list[Op]]:
-    """By the path of the module that ran them, or ran what they differentiate."""
+def _operators(trace: Trace, called: Container[str]) -> dict[str, list[Op]]:
+    """By the path of the module that ran them, or ran what they differentiate.
+
+    Where a run took a fused path past a module, as ``nn.TransformerEncoderLayer`` does in
+    inference, its operators are those of the module around it that was called.
+    """
     found: dict[str, list[Op]] = {}
     for op in trace.ops:
         if op.category != "input":
-            forward = trace.ops[op.forward_op] if op.forward_op >= 0 else op
-            found.setdefault(forward.module, []).append(op)
+            path = (trace.ops[op.forward_op] if op.forward_op >= 0 else op).module
+            while path and path not in called:
+                path = path.rpartition(".")[0]
+            found.setdefault(path, []).append(op)
     return found
 
 
@@ -290,9 +296,9 @@ def layers_data(
     at_hand = device_at_hand(device) if isinstance(device, str) else device
     setting, options = setting or Setting(), dict(options or {})
     setting.check(at_hand)
-    if progress is not None:
-        progress(f"{model if isinstance(model, str) else type(model).__name__}: building")
     trace = trace_of(model, inputs, batch, at_hand, setting, options)
+    if progress is not None:
+        progress(f"{trace.model} batch {trace.batch}: building")
     before = conditions(at_hand)
     times = layer_times(
         model,

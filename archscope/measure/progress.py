@@ -13,7 +13,7 @@ class Paced:
 
     def __init__(self, progress: Progress | None, now: Callable[[], float]):
         self._progress, self._now = progress, now
-        self._last = now()
+        self._last = float("-inf")
 
     def __call__(self, line: Callable[[], str]) -> None:
         """``line`` is made only if it is told."""

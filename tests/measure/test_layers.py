@@ -121,6 +121,15 @@ def test_on_a_gpu_kernels_are_the_time_and_the_roofline_stands_beside():
     assert rows["(host)"]["self_ms"] == pytest.approx(0.005)
 
 
+def test_what_a_fused_path_computes_is_the_caller_s():
+    """In inference torch runs such a layer as one operator, and never calls what is inside."""
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval()
+    trace = archscope.trace(layer, ((1, 4, 16),))
+    rows = layer_rows(timed(layer, ((1, 4, 16),)), trace)
+    (whole,) = [row for row in rows if row["flops"]]
+    assert (whole["path"], whole["flops"]) == ("(model)", trace.flops)
+
+
 def test_an_interrupt_keeps_the_passes_that_were_seen():
     calls = iter([None, None, None, KeyboardInterrupt()])
 
