@@ -52,7 +52,7 @@ CREATE TABLE cells (
 CREATE INDEX cells_of_setting ON cells (setting_id, analysis, device);
 CREATE INDEX cells_pending ON cells (phase, setting_id, run, device)
   WHERE state = 'pending' AND current = 1;
-CREATE INDEX cells_by_state ON cells (current, state);
+CREATE INDEX cells_by_state ON cells (current, state, analysis);
 CREATE VIEW results AS
   SELECT reference, setting, analysis, device, state, reason, result, facts AS environment, plan,
          finished, seconds, cpu_seconds, peak_rss_bytes, attempts, current, key
@@ -60,6 +60,15 @@ CREATE VIEW results AS
   LEFT JOIN environments ON environments.id = environment_id;
 """
 _PAGE = 1000  # rows read at a time
+
+# Any other index would have all that is missing sorted again for each page.
+PENDING_PAGE = """
+SELECT phase, setting_id, run, device, key, analysis, setting, plan
+FROM cells INDEXED BY cells_pending
+JOIN settings ON settings.id = setting_id JOIN plans ON plans.id = plan_id
+WHERE state = 'pending' AND current = 1 AND (phase, setting_id, run, device) > (?, ?, ?, ?)
+ORDER BY phase, setting_id, run, device, cells.id LIMIT ?
+"""
 
 
 @dataclass(frozen=True)
@@ -213,13 +222,7 @@ class Store:
                 yield _task(group, limits)
 
     def _pending_page(self, after: tuple[Any, ...]) -> list[sqlite3.Row]:
-        return self.connection.execute(
-            "SELECT phase, setting_id, run, device, key, analysis, setting, plan FROM cells"
-            " JOIN settings ON settings.id = setting_id JOIN plans ON plans.id = plan_id"
-            " WHERE state = 'pending' AND current = 1 AND (phase, setting_id, run, device)"
-            " > (?, ?, ?, ?) ORDER BY phase, setting_id, run, device, cells.id LIMIT ?",
-            [*after, _PAGE],
-        ).fetchall()
+        return self.connection.execute(PENDING_PAGE, [*after, _PAGE]).fetchall()
 
     def write(self, result: Result) -> None:
         """Keep what became of a cell, at once.
@@ -263,6 +266,43 @@ class Store:
             " JOIN settings ON settings.id = setting_id WHERE current = 1"
             " ORDER BY setting_id, device, cells.id"
         )
+
+    def sorted_cells(self) -> Iterator[sqlite3.Row]:
+        """The current cells in an order that two stores share."""
+        return self.connection.execute(
+            "SELECT setting, analysis, device, state, reason, result FROM cells"
+            " JOIN settings ON settings.id = setting_id WHERE current = 1"
+            " ORDER BY setting, analysis, device"
+        )
+
+    def counts_by_analysis(self) -> dict[str, dict[str, int]]:
+        """Analysis -> the same counts as ``counts``."""
+        rows = self.connection.execute(
+            "SELECT analysis, state, count(*) AS cells FROM cells WHERE current = 1"
+            " GROUP BY state, analysis"
+        )
+        found: dict[str, dict[str, int]] = {}
+        for row in rows:
+            none = {"pending": 0, "done": 0, "failed": 0}
+            found.setdefault(row["analysis"], none)[row["state"]] = row["cells"]
+        return {analysis: found[analysis] for analysis in RUNS if analysis in found}
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Why cells failed, the most frequent reason first, each with a network as an example."""
+        rows = self.connection.execute(
+            "SELECT reason, count(*) AS cells, min(reference) AS example FROM cells"
+            " JOIN settings ON settings.id = setting_id WHERE state = 'failed' AND current = 1"
+            " GROUP BY reason ORDER BY cells DESC, example"
+        )
+        return [dict(row) for row in rows]
+
+    def taken(self) -> dict[str, Any]:
+        """What all cells took: CPU seconds, the largest memory, and when the last one was done."""
+        row = self.connection.execute(
+            "SELECT total(cpu_seconds) AS cpu_seconds, max(peak_rss_bytes) AS peak_rss_bytes,"
+            " max(finished) AS finished FROM cells WHERE current = 1"
+        ).fetchone()
+        return dict(row)
 
 
 def _task_of(row: sqlite3.Row) -> tuple[Any, ...]:
