@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from archscope.errors import ArchscopeError, InvalidInput
@@ -16,7 +16,7 @@ from archscope.study.grid import Grid
 from archscope.study.keys import cell_key, digest, fingerprint
 from archscope.study.lock import owned
 from archscope.study.records import Limits, Result
-from archscope.study.store import PlannedCell, Store
+from archscope.study.store import PlannedCell, Store, check_place
 
 Told = Callable[[dict[str, int]], None]
 
@@ -51,16 +51,10 @@ def run(
     expanded = [grid.expanded() for grid in grids]
     for grid in expanded:
         _refuse_missing_files(grid)
-    path = Path(path)
-    if not grids and not path.is_file():
-        raise InvalidInput(f"there is no study {path}; `archscope study run` makes one")
-    with owned(path), Store(path, create=bool(grids)) as store:
-        try:
-            for grid in expanded:
-                store.add_grid(json.dumps(grid.content, sort_keys=True))
-            _plan(store, engine)
-        except sqlite3.OperationalError as error:
-            raise ArchscopeError(f"cannot write '{path}': {error}") from error
+    with _opened(Path(path), create=bool(grids)) as store:
+        for grid in expanded:
+            store.add_grid(json.dumps(grid.content, sort_keys=True))
+        _plan(store, engine)
         return _carry_out(store, engine, limits or Limits(), told or (lambda counts: None))
 
 
@@ -72,11 +66,21 @@ def retry(
     told: Told | None = None,
 ) -> dict[str, int]:
     """Try failed cells again, and do what is missing; otherwise as ``run``."""
-    path = Path(path)
-    with owned(path), Store(path) as store:
+    with _opened(Path(path), create=False) as store:
         _plan(store, engine)
         store.retry_failed()
         return _carry_out(store, engine, limits or Limits(), told or (lambda counts: None))
+
+
+@contextmanager
+def _opened(path: Path, *, create: bool) -> Iterator[Store]:
+    """The store, with nobody else at work on it."""
+    check_place(path, create=create)
+    with owned(path), Store(path, create=create) as store:
+        try:
+            yield store
+        except sqlite3.OperationalError as error:
+            raise ArchscopeError(f"cannot write '{path}': {error}") from error
 
 
 def _refuse_missing_files(grid: Grid) -> None:

@@ -81,6 +81,14 @@ class PlannedCell:
     measurement: Measurement
 
 
+def check_place(path: Path, *, create: bool) -> None:
+    """Raise ``ArchscopeError`` unless there is a file, or a directory to make it in."""
+    if not create and not path.is_file():
+        raise InvalidInput(f"there is no study {path}; `archscope study run` makes one")
+    if not path.parent.is_dir():
+        raise ArchscopeError(f"cannot write '{path}': there is no directory {path.parent}")
+
+
 class Store:
     """An open store. One process writes; any number read."""
 
@@ -92,10 +100,7 @@ class Store:
             ArchscopeError: it cannot be written.
         """
         self.path = Path(path)
-        if not create and not self.path.is_file():
-            raise InvalidInput(f"there is no study {path}; `archscope study run` makes one")
-        if not self.path.parent.is_dir():
-            raise ArchscopeError(f"cannot write '{path}': there is no directory {self.path.parent}")
+        check_place(self.path, create=create)
         try:
             self.connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             self.connection.row_factory = sqlite3.Row
