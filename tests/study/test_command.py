@@ -1,0 +1,122 @@
+"""`archscope study`, as a person has it."""
+
+import json
+
+import pytest
+
+from archscope.cli import main
+from archscope.study import progress
+from archscope.study.progress import Progress
+
+MODELS = "networks.py:Good,networks.py:Raises"
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["study", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return end.value.code, out, err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A directory with a study that one network failed."""
+    import os
+    import shutil
+    from pathlib import Path
+
+    place, before = tmp_path_factory.mktemp("finished"), os.getcwd()
+    shutil.copy(Path(__file__).parent / "networks.py", place)
+    os.chdir(place)
+    try:
+        with pytest.raises(SystemExit) as end:
+            main(["study", "run", "--models", MODELS, "--input", "8", "--workers", "1"])
+        assert end.value.code == 1
+        yield place
+    finally:
+        os.chdir(before)
+
+
+def test_failed_rows_are_exit_status_1_and_nothing_is_said_where_nobody_watches(finished, capsys):
+    status, out, err = run(capsys, "resume", "study.db")
+    assert (status, out) == (1, "")
+    assert err == "archscope: 3 failed; `archscope study status study.db` says why\n"
+
+
+def test_status_counts_and_gives_reasons(finished, capsys):
+    status, out, _ = run(capsys, "status", "study.db", "--width", "80")
+    assert status == 0 and "Raises does not accept the input 1x8: ValueError: no" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    _, out, _ = run(capsys, "status", "study.db", "--format", "json")
+    found = json.loads(out)
+    assert found["analyses"]["depth"] == {"pending": 0, "done": 1, "failed": 1}
+    assert found["failures"][0]["cells"] == 3 and found["owner"] is None
+
+
+def test_a_grid_file_names_its_store(networks, capsys):
+    (networks / "small.toml").write_text('models = ["networks.py:Good"]\ninput = "8"\n')
+    assert run(capsys, "run", "small.toml", "--workers", 1) == (0, "", "")
+    assert (networks / "small.db").exists()
+    assert run(capsys, "export", "small.db", "out.csv") == (0, "", "")
+    assert (networks / "out.csv").read_text().splitlines()[1].startswith("networks.py:Good,")
+
+
+def test_two_studies_are_compared_value_by_value(networks, capsys):
+    arguments = ["--models", "networks.py:Good", "--input", "8", "--workers", 1]
+    run(capsys, "run", *arguments, "-o", "a.db")
+    run(capsys, "run", *arguments, "-o", "b.db")
+    assert "No difference" in run(capsys, "diff", "a.db", "b.db")[1]
+    file = networks / "networks.py"
+    file.write_text(file.read_text().replace("width=8", "width=16"))
+    run(capsys, "resume", "b.db", "--workers", 1)
+    run(capsys, "run", *arguments, "-o", "b.db", "--batch", 2, "--analyses", "depth")
+    status, out, _ = run(capsys, "diff", "a.db", "b.db", "--format", "json")
+    found = {(row["analysis"], row["column"]): row for row in json.loads(out)}
+    assert status == 0
+    assert (found["compute", "params"]["before"], found["compute", "params"]["after"]) == (72, 144)
+    assert found["depth", "state"]["before"] == "absent"
+    assert ("compute", "coverage") not in found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run"], "a grid needs models"),
+        (["run", "grid.toml", "--batch", "2"], "not both"),
+        (["run", "absent.toml"], "cannot be read: No such file"),
+        (["run", "--models", "alexnet", "--batch", "1,x"], "write 1,32"),
+        (["run", "--models", "alexnet", "--analyses", "dept"], "did you mean depth"),
+        (["run", "--models", "alexnet", "--engine", "slurm"], "unknown engine 'slurm'"),
+        (["run", "--models", "alexnet", "--address", "auto"], "--engine ray"),
+        (["run", "--models", "alexnet", "-o", "nowhere/s.db"], "there is no directory nowhere"),
+        (["resume", "absent.db"], "there is no study absent.db"),
+        (["status", "absent.db"], "there is no study absent.db"),
+        (["status", "networks.py"], "is no study of archscope"),
+        (["retry", "absent.db"], "--failed"),
+        (["export", "absent.db", "out.csv"], "there is no study absent.db"),
+        (["sing"], "no such command"),
+    ],
+)
+def test_a_wrong_request_is_told_in_one_line(networks, capsys, arguments, says):
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "") and says.lower() in err.lower() and err.count("\n") == 1
+    assert sorted(path.name for path in networks.iterdir()) == ["networks.py"]
+
+
+def test_a_terminal_shows_what_is_done_failed_and_left(monkeypatch):
+    import io
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    clock = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    terminal = Terminal()
+    shown = Progress(terminal)
+    shown({"pending": 4100, "done": 0, "failed": 0})
+    shown({"pending": 3990, "done": 107, "failed": 3})
+    assert terminal.getvalue().endswith("110 of 4,100 done, 3 failed, 11.0/s, 6 min left")
+    pipe = io.StringIO()
+    Progress(pipe)({"pending": 1, "done": 0, "failed": 0})
+    assert pipe.getvalue() == ""
