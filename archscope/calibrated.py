@@ -84,8 +84,8 @@ def measured_device(name: str, threads: int | None = None) -> Device:
     return device_of(row)
 
 
-def device_of(row: Mapping[str, Any]) -> Device:
-    """A calibration as a device."""
+def device_of(row: Mapping[str, Any], *, source: str = "measured here") -> Device:
+    """A calibration as a device; ``source`` says what was done and where."""
     kind, count = ("cpu" if row["device"] == "cpu" else "gpu"), row["threads"]
     of = f", {count} thread{'s' * (count > 1)}" if count else ""
     cache = row.get("cache_gb_s")
@@ -98,7 +98,7 @@ def device_of(row: Mapping[str, Any]) -> Device:
         bandwidth=row["bandwidth_gb_s"] * 1e9,
         launch=_LAUNCH[kind],
         power_w=None,
-        source=f"measured here on {row['date'][:10]} with torch {row['torch']}",
+        source=f"{source} on {row['date'][:10]} with torch {row['torch']}",
         cache_bandwidth=cache * 1e9 if cache else None,
         cache_bytes=row.get("cache_bytes") or 0,
         threads=count,

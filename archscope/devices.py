@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from archscope.errors import InvalidInput, UnknownName
 
 TABLE = Path(__file__).parent / "data" / "devices.toml"
+LEARNED = Path(__file__).parent / "data" / "efficiency.json"
 
 DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16")
 
@@ -66,9 +69,18 @@ class Device:
 
 @cache
 def devices() -> Mapping[str, Device]:
-    """Every card by name, the GPUs first."""
+    """Every card by name, the GPUs first, then the devices whose own ceilings are shipped."""
     cards = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return {name: _device(name, card) for name, card in cards.items()}
+    found = {name: _device(name, card) for name, card in cards.items()}
+    for entry in json.loads(LEARNED.read_text(encoding="utf-8")):
+        found.setdefault(entry["device"]["name"], device_from(entry["device"]))
+    return found
+
+
+def device_from(fields: Mapping[str, Any]) -> Device:
+    """A device from its fields as JSON keeps them."""
+    several = {name: tuple(fields[name]) for name in ("checked", "unconfirmed")}
+    return Device(**{**fields, **several})
 
 
 def find_device(name: str) -> Device:

@@ -57,6 +57,9 @@ class Batches(click.ParamType):
     help="At most, for each batch size; 20 if absent.",
 )
 @click.option("--layers", is_flag=True, help="Show where the time goes.")
+@click.option(
+    "--predict", is_flag=True, help="Of a device not at hand: --device NAME of device list."
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the architecture.")
 @click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")
 @output_options
@@ -69,6 +72,7 @@ def latency(
     settings: tuple[str, ...],
     seq_len: int | None,
     layers: bool,
+    predict: bool,
     format: str | None,
     width: int | None,
     file: str | None,
@@ -79,10 +83,17 @@ def latency(
     Random data and weights as initialised; runs until the median is known to --precision. A
     recurrent network of the zoo is measured fused and unrolled. With --layers the time of every
     module and of the gap between, which are the whole. An interrupt shows what was measured so
-    far. --format csv has every sample and condition.
+    far. --format csv has every sample and condition. With --predict nothing is run: the latency
+    is predicted from the device's ceilings, with an interval and its held-out error.
     """
     given = read_inputs(model, inputs)
     options = settings_of(model, settings, seq_len)
+    if predict:
+        from archscope.cli.prediction import show_prediction
+
+        where = {"format": format, "width": width, "file": file}
+        show_prediction(model, given, batches, how | {"layers": layers}, options, where)
+        return
 
     from archscope.report.latency import latency_table, layers_table
 

@@ -150,7 +150,7 @@ def _levels(device: Device) -> dict[float, str]:
 def _short(rate: float) -> str:
     """312T, 19.5T, 232G."""
     power, unit = next(
-        ((p, u) for p, u in ((12, "T"), (9, "G"), (6, "M")) if rate >= 10**p), (0, "")
+        ((p, u) for p, u in ((15, "P"), (12, "T"), (9, "G"), (6, "M")) if rate >= 10**p), (0, "")
     )
     return f"{rate / 10**power:.3g}{unit}"
 
@@ -230,9 +230,10 @@ def _along(
     return found
 
 
-def _place(axes: Axes, x: float, y: float) -> tuple[float, float]:
-    shown = axes.transData.transform((x, y)) - axes.bbox.min
-    return tuple(shown * 72 / axes.figure.dpi)  # type: ignore[return-value]
+def _place(axes: Axes, *point: float) -> tuple[float, float]:
+    shown = axes.transData.transform(point) - axes.bbox.min
+    x, y = shown * 72 / axes.figure.dpi
+    return float(x), float(y)
 
 
 def _draw_dots(
@@ -274,8 +275,8 @@ def _legend(
         for kind, colour in colours.items()
     ]
     if measured:
-        ring = {"mfc": "white", "mec": GREY}
-        marks.append(Line2D([], [], ls="", marker="o", ms=3, label="at the roof", **ring))
+        ring = Line2D([], [], ls="", marker="o", ms=3, mfc="white", mec=GREY, label="at the roof")
+        marks.append(ring)
     columns = min(len(marks), 3 if narrow else 6)
     axes.legend(
         handles=marks,

@@ -1,0 +1,68 @@
+"""Predicted latency: measure, fit, and report the error on families that were left out.
+
+    python -m benchmarks.prediction measure [--name cpu-amd-epyc] [--device cpu]
+    python -m benchmarks.prediction fit
+    python -m benchmarks.prediction report
+
+``measure`` writes ``reports/data/latency-NAME.csv`` and goes on where it was stopped; ``fit``
+writes the model that archscope ships; ``report`` writes ``results/prediction.md``.
+"""
+
+from __future__ import annotations
+
+import click
+
+from archscope.devices import LEARNED
+from archscope.prediction.efficiency import written
+from benchmarks.prediction_fit import learn
+from benchmarks.prediction_measure import Plan
+from benchmarks.prediction_measure import measure as measured
+from benchmarks.prediction_report import reported
+from benchmarks.results import RESULTS
+
+REPORT = RESULTS / "prediction.md"
+
+
+@click.group()
+def main() -> None:
+    """Predicted latency against measured."""
+
+
+@main.command()
+@click.option("--name", default="cpu-amd-epyc", help="Of the device, in the table's name.")
+@click.option("--device", default="cpu", help="cpu or cuda.")
+@click.option("--threads", type=int, multiple=True, default=(1, 2), help="Of the CPU.")
+@click.option("--batch", type=int, multiple=True, default=(1, 4))
+@click.option("--rounds", type=int, default=2)
+@click.option("--max-seconds", type=float, default=1.0, help="For each row, after the warm-up.")
+def measure(
+    name: str,
+    device: str,
+    threads: tuple[int, ...],
+    batch: tuple[int, ...],
+    rounds: int,
+    max_seconds: float,
+) -> None:
+    """Measure all networks on the device at hand."""
+    counts = threads if device == "cpu" else (None,)
+    click.echo(measured(name, device, Plan(counts, batch, rounds, max_seconds), click.echo))
+
+
+@main.command()
+def fit() -> None:
+    """Learn from all tables, and write what archscope ships."""
+    learned = learn(click.echo)
+    LEARNED.write_text(written([one.efficiency for one in learned]))
+    for one in learned:
+        click.echo(f"{one.efficiency.device.name}: {one.efficiency.held_out}")
+
+
+@main.command()
+def report() -> None:
+    """Write the errors on families left out."""
+    REPORT.write_text(reported(learn(click.echo)))
+    click.echo(REPORT)
+
+
+if __name__ == "__main__":
+    main()

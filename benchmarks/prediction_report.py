@@ -1,0 +1,79 @@
+"""The errors of predicted latency as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.prediction_fit import Learned, by_family, least_alone
+
+
+def reported(learned: Sequence[Learned]) -> str:
+    """A page of markdown: a section for each setting of each device."""
+    head = (
+        "# Predicted latency\n\n"
+        "Every network is predicted by a model that saw no network of its family "
+        "(leave-one-family-out); the error of the fit on its own rows is not shown. "
+        "Error: |predicted / measured - 1|. Made by `python -m benchmarks.prediction report`.\n"
+    )
+    return "\n".join([head, *(_section(one) for one in learned)])
+
+
+def _section(one: Learned) -> str:
+    efficiency, held = one.efficiency, one.efficiency.held_out
+    about = efficiency.conditions
+    median, p90 = least_alone(one)
+    summary = _table(
+        ("", "median error", "90 % of errors below", "rank correlation"),
+        [
+            (
+                "efficiency by kind of operator",
+                _percent(held.median),
+                _percent(held.p90),
+                f"{held.rank_correlation:.3f}",
+            ),
+            ("the least time by one factor", _percent(median), _percent(p90), ""),
+        ],
+    )
+    families = _table(
+        ("family left out", "rows", "median error", "largest", "predicted / measured"),
+        [
+            (family, str(rows), _percent(middle), _percent(most), f"{ratio:.2f}")
+            for family, rows, middle, most, ratio in by_family(one)
+        ],
+    )
+    kinds = _table(
+        ("kind of operator", "compute", "memory", "us a launch", "families"),
+        [
+            (kind, f"{c.compute:.2f}", f"{c.memory:.2f}", f"{1e6 * c.launch:.1f}", str(c.families))
+            for kind, c in efficiency.kinds.items()
+        ],
+    )
+    device = efficiency.device
+    rounds = sorted({latency.rounds for latency in one.latencies})
+    return (
+        f"## {device.title}\n\n"
+        f"{about['date']}; torch {about['torch']}; {about['system']}; {efficiency.dtype}, "
+        f"{efficiency.mode}, eager, batch {', '.join(map(str, efficiency.batches))}; "
+        f"{held.rows} latencies of {held.families} families, {efficiency.shortest_ms:.2f} to "
+        f"{efficiency.longest_ms:.0f} ms, the quickest of {'-'.join(map(str, rounds))} "
+        f"round{'s' * (rounds != [1])}; {one.disturbed} disturbed rows were not used.\n"
+        f"Ceilings: fp32 {device.peaks['fp32'] / 1e9:.0f} GFLOP/s, memory "
+        f"{device.bandwidth / 1e9:.1f} GB/s"
+        + (f", cache {device.cache_bandwidth / 1e9:.0f} GB/s" if device.cache_bandwidth else "")
+        + f".\n\n{summary}\n"
+        f"90 % of measured over predicted lie in {held.low:.2f} to {held.high:.2f}; such an "
+        f"interval, made without a family, holds {_percent(held.coverage)} of its rows.\n\n"
+        f"{families}\n"
+        "What each kind reaches: times its seconds at the peaks, and a launch "
+        "(learned from so many families; with none a guess).\n\n"
+        f"{kinds}"
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)) + "\n"
