@@ -47,8 +47,8 @@ def fit(rows: Sequence[Measured]) -> dict[str, Coefficients]:
     found = _nonnegative(a * scale, b) * scale  # in units of the scales the columns are alike
     seen = {kind: {row.family for row in rows if _has(row, kind)} for kind in KINDS}
     return {
-        kind: Coefficients(*map(float, values), families=len(seen[kind]))
-        for kind, values in zip(KINDS, found.reshape(len(KINDS), -1), strict=True)
+        kind: Coefficients(float(compute), float(memory), float(launch), len(seen[kind]))
+        for kind, (compute, memory, launch) in zip(KINDS, found.reshape(-1, 3), strict=True)
     }
 
 

@@ -15,30 +15,39 @@ def devices_table(cards: Sequence[Device]) -> Table:
     rates = [dtype for dtype in DTYPES if dtype != "fp64"]
     rows = [
         [
-            card.name,
             card.title,
-            *(f"{card.peaks[dtype] / 1e12:g}" if dtype in card.peaks else "" for dtype in rates),
-            f"{card.bandwidth / 1e9:g}",
-            _doubt(card),
+            card.name,
+            *(_shown(card, dtype, card.peaks.get(dtype, 0) / 1e12) for dtype in rates),
+            _shown(card, "bandwidth", card.bandwidth / 1e9),
         ]
         for card in cards
     ]
     return table(
         "devices",
-        ["name", "device", *rates, "GB/s", "unconfirmed"],
+        ["device", "name", *rates, "GB/s"],
         rows,
-        left=("device", "unconfirmed"),
+        left=("name",),
         caption=[
             "TFLOP/s of matrix products, dense, as published; tf32, bf16 and fp16 are the tensor "
-            "cores' where there are any. A dtype without a rate runs at that of fp32. Each card "
-            "was compared with other pages; unconfirmed is what none of them gave. GPUs at their "
-            "boost clock, CPUs at their base clock. Sources, pages and notes: --format csv."
+            "cores' where there are any. A dtype without a rate runs at that of fp32. GPUs at "
+            "their boost clock, CPUs at their base clock. The cards were compared with other "
+            "pages; ? is what none of them gave. With a number of threads: measured ceilings, of "
+            "which efficiency is known. Sources, pages and notes: --format csv."
         ],
     )
 
 
-def _doubt(card: Device) -> str:
-    return ", ".join(card.unconfirmed) if card.checked else "all"
+def _shown(card: Device, what: str, value: float) -> str:
+    if not value:
+        return ""
+    return f"{value:.4g}{'?' * (what in _doubt(card))}"
+
+
+def _doubt(card: Device) -> tuple[str, ...]:
+    """What no page confirms: of a card that was compared with none, everything."""
+    if card.basis == "measured" or card.checked:
+        return card.unconfirmed
+    return (*card.peaks, "bandwidth")
 
 
 def device_row(card: Device) -> dict[str, Any]:
@@ -56,7 +65,7 @@ def device_row(card: Device) -> dict[str, Any]:
         "source": card.source,
         "note": card.note,
         "checked": " ".join(card.checked),
-        "unconfirmed": _doubt(card) if card.basis == "published" else "",
+        "unconfirmed": " ".join(_doubt(card)),
         "basis": card.basis,
     }
 
