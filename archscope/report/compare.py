@@ -22,7 +22,7 @@ from archscope.report.table import FORMATS, Heading, Row, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-PAGE = 88  # characters of a table that a printed page holds
+PAGE = 80  # characters of a table that a printed page holds
 _FEW = 6  # exceptions or sources that a caption names one by one
 
 

@@ -48,6 +48,7 @@ def latex(table: Table) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{escaped(table.title)}. {caption}}}",
+            *_SMALL * (_width(table) > _NORMAL_LINE),
             rf"\begin{{tabular}}{{{sides}}}",
             r"\toprule",
             *rows,
@@ -57,6 +58,15 @@ def latex(table: Table) -> str:
             "",
         ]
     )
+
+
+_NORMAL_LINE = 60  # characters of a table that a column of text holds in the normal size
+_SMALL = (r"\footnotesize\setlength{\tabcolsep}{4pt}",)
+
+
+def _width(table: Table) -> int:
+    rows = [tuple(h.title for h in table.headings), *_flat(table)]
+    return sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True))
 
 
 def html(table: Table) -> str:

@@ -91,8 +91,8 @@ def _greek(char: str) -> str:
 
 
 def _accented(char: str) -> str:
-    base, *rest = unicodedata.normalize("NFD", char)
-    accents = "".join(rest)
+    decomposed = unicodedata.normalize("NFD", char)
+    base, accents = decomposed[0], decomposed[1:]
     if len(accents) == 1 and accents in _ACCENTS and base.isascii() and base.isalpha():
         return f"\\{_ACCENTS[accents]}{{{base}}}"
     return ""

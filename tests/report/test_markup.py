@@ -1,13 +1,11 @@
 """Markdown, LaTeX and HTML: well formed, and everything escaped."""
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 
-import pytest
-
 from archscope.report import markup
+from archscope.report.costs import View
 from archscope.report.formats import render
 from archscope.report.table import Heading, Row, Table
 
@@ -50,14 +48,18 @@ def test_latex_is_balanced_and_escaped(report_of):
             assert len(re.findall(r"(?<!\\)&", row)) == columns - 1
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-def test_latex_compiles_as_it_is(report_of, tmp_path):
-    tables = markup.latex(NASTY) + render(report_of("resnet18"), "latex")
+def test_latex_compiles_as_it_is(report_of, program, tmp_path):
+    views = (View(), View(level="block"), View(level="op"))
+    tables = markup.latex(NASTY) + "\\clearpage\n".join(
+        render(report_of(name), "latex", view=view)
+        for name in ("resnet18", "inception-v3", "lstm")
+        for view in views
+    )
     source = tmp_path / "table.tex"
     source.write_text(
         r"\documentclass{article}\usepackage{booktabs}\begin{document}" + tables + r"\end{document}"
     )
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", source.name]
+    command = [program("pdflatex"), "-interaction=nonstopmode", "-halt-on-error", source.name]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
 
 
