@@ -30,6 +30,30 @@ def test_published_figures_join_a_table_of_models() -> None:
     assert list(joined["macs"]) == [0, 1, 2]
 
 
+def test_the_wanted_protocol_comes_first_and_any_other_says_so() -> None:
+    joined = with_accuracy(frame("vgg16", "resnet18-a", "resnet56-cifar"))
+    assert list(joined["protocol"]) == ["single-crop", "10-crop", "other (CIFAR-10 test set)"]
+    dense = with_accuracy(frame("vgg16"), protocol="dense")
+    assert (dense["top1"][0], dense["protocol"][0]) == (74.4, "dense")
+
+
+def test_a_complete_figure_of_its_own_source_comes_before_one_read_off_a_chart() -> None:
+    joined = with_accuracy(frame("resnet152"))
+    assert joined["top5"][0] == 93.84
+
+
+def test_accuracies_on_other_data_are_another_protocol() -> None:
+    pytest.importorskip("torchvision")
+    assert torchvision_accuracy("r3d_18")[0]["protocol"] == "other (Kinetics-400)"
+
+
+def test_a_persons_own_table_may_have_a_model_by_several_protocols(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    file.write_text("model,top1,protocol\nvgg16,75,dense\nvgg16,71,single-crop\n")
+    assert with_accuracy(frame("vgg16"), file)["top1"][0] == 71
+    assert with_accuracy(frame("vgg16"), file, protocol="dense")["top1"][0] == 75
+
+
 def test_a_persons_own_table_joins(tmp_path: Path) -> None:
     pytest.importorskip("timm")
     file = tmp_path / "results.csv"

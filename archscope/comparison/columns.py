@@ -74,14 +74,19 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame as dictionaries; None for what is missing."""
+    """The rows of a frame as dictionaries of plain values; None for what is missing."""
     columns = {str(name): _values(frame[name]) for name in frame.columns}
     return [{name: values[i] for name, values in columns.items()} for i in range(len(frame))]
 
 
 def _values(column: pd.Series) -> list[Any]:
     pairs = zip(column, column.isna(), strict=True)
-    return [None if missing else value for value, missing in pairs]
+    return [None if missing else _plain(value) for value, missing in pairs]
+
+
+def _plain(value: Any) -> Any:
+    """Python's own number for one of numpy's."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _column(name: str, values: list[Any]) -> pd.Series:

@@ -19,6 +19,7 @@ from archscope.comparison.pareto import pareto
 from archscope.comparison.row import DEFAULT, check_analyses, failed_row, network_row, reason
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName, UnknownOption
 from archscope.sources import check_positive, expand, resolve
+from archscope.trace.execution import Execution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +149,7 @@ def comparison_rows(
     """
     check_analyses(analyses)
     check_positive("batch", 1 if batch is None else batch)
+    Execution(**execution or {})  # refuses a choice that there is not
     listed = named(models)
     say = progress or (lambda line: None)
     rows: list[dict[str, Any]] = []

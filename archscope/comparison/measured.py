@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 _GROUPS = (("latency_ms_p50", "throughput_per_s"), ("energy_mj", "power_w"))
 MEASURED = tuple(name for group in _GROUPS for name in group)
-_SETTINGS = ("device", "dtype", "channels_last", "compile", "graph", "cold", "threads")
+_SETTINGS = ("device", "dtype", "form", "channels_last", "compile", "graph", "cold", "threads")
 
 
 def measurements(files: Iterable[str | Path], *, condition: str | None = None) -> list[Row]:
