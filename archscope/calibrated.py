@@ -11,7 +11,7 @@ from typing import Any
 from archscope.devices import Device, find_device
 from archscope.errors import ArchscopeError, InvalidInput
 
-# No calibration measures a launch; the orders of magnitude of data/devices.toml.
+# Where a calibration has none: the orders of magnitude of data/devices.toml.
 _LAUNCH = {"cpu": 1e-6, "gpu": 3e-6}
 
 
@@ -31,11 +31,15 @@ def calibrated() -> list[dict[str, Any]]:
 
 
 def ceilings(title: str, threads: int | None) -> dict[str, Any] | None:
-    """The calibration of a device, of the CPU with so many threads; None if there is none."""
+    """The calibration of a device, of the CPU with so many threads; None where none is whole."""
     for row in calibrated():
-        if (row.get("title"), row.get("threads")) == (title, threads):
+        if (row.get("title"), row.get("threads")) == (title, threads) and _is_whole(row):
             return row
     return None
+
+
+def _is_whole(row: Mapping[str, Any]) -> bool:
+    return bool(row["tflops"].get("fp32") and row.get("bandwidth_gb_s"))
 
 
 def device_named(name: str, threads: int | None = None) -> Device:
@@ -88,7 +92,7 @@ def device_of(row: Mapping[str, Any], *, source: str = "measured here") -> Devic
     """A calibration as a device; ``source`` says what was done and where."""
     kind, count = ("cpu" if row["device"] == "cpu" else "gpu"), row["threads"]
     of = f", {count} thread{'s' * (count > 1)}" if count else ""
-    cache = row.get("cache_gb_s")
+    cache, launch = row.get("cache_gb_s"), row.get("launch_us")
     return Device(
         name=row["device"],
         title=f"{row['title']}{of}",
@@ -96,11 +100,12 @@ def device_of(row: Mapping[str, Any], *, source: str = "measured here") -> Devic
         year=int(row["date"][:4]),
         peaks={dtype: rate * 1e12 for dtype, rate in row["tflops"].items() if rate},
         bandwidth=row["bandwidth_gb_s"] * 1e9,
-        launch=_LAUNCH[kind],
+        launch=launch * 1e-6 if launch else _LAUNCH[kind],
         power_w=None,
         source=f"{source} on {row['date'][:10]} with torch {row['torch']}",
         cache_bandwidth=cache * 1e9 if cache else None,
         cache_bytes=row.get("cache_bytes") or 0,
+        note="" if launch else "the time of a launch is assumed",
         threads=count,
         basis="measured",
     )

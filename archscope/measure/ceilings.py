@@ -29,7 +29,7 @@ def card_at_hand(device: Device, threads: int) -> Card | None:
 
 def listed(title: str) -> Card | None:
     """The card whose name is in what the driver calls a GPU: "NVIDIA H100 80GB HBM3" is h100."""
-    words = set(re.split(r"[\s-]+", title.lower()))
+    words = set(re.split(r"[\s()-]+", title.lower()))
     if words & _OTHERS:
         return None
     found = [card for name, card in devices().items() if set(name.split("-")) <= words]

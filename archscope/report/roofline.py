@@ -48,7 +48,7 @@ class RooflineReport:
             caption=[
                 f"{self._run()}. Ridge point {device.ridge(self._dtype):.1f} FLOP/B.",
                 f"Ceilings: {_ceilings(device)}; {_bandwidths(device)}; "
-                f"{1e6 * device.launch:g} us a launch (assumed). Source: {_source(device)}.",
+                f"{1e6 * device.launch:.3g} us a launch{_assumed(device)}. Source: {_source(device)}.",
                 "Least times, one operator after the other: every operand read and every result "
                 f"written once, no fusion, {_cache(device)}. Of the whole, " + self._by_bound(),
             ],
@@ -91,6 +91,10 @@ def _bandwidths(device: Device) -> str:
     if device.cache_bandwidth is None:
         return found
     return f"{found}, {device.cache_bandwidth / 1e9:.4g} GB/s in cache"
+
+
+def _assumed(device: Device) -> str:
+    return " (assumed)" if device.basis == "published" else ""
 
 
 def _cache(device: Device) -> str:
