@@ -42,6 +42,7 @@ class Axis:
     title: str
     log: bool = False
     from_zero: bool = False  # the axis has no negative ticks, and starts near 0
+    whole: bool = False  # ticks are whole numbers, years for instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def other_protocols(points: Sequence[Point]) -> list[str]:
 
 def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], weight: str) -> list:
     """The blocks of the key: families, true sizes, protocols, disturbed measurements."""
-    blocks = [_family_block(points)]
+    blocks = [families_block(points)]
     if scale:
         blocks.append(_size_block(points, scale, unit, weight))
     remarks = [
@@ -141,7 +142,8 @@ def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], wei
     return [*blocks, Block("", tuple(remarks))] if remarks else blocks
 
 
-def _family_block(points: Sequence[Point]) -> Block:
+def families_block(points: Sequence[Point]) -> Block:
+    """The families of a picture, each as it is drawn."""
     look = looks(point.family for point in points)
     counted = Counter(point.family for point in points)
     first = sorted(counted, key=lambda name: (-counted[name], name))[:_MOST_FAMILIES]
@@ -308,11 +310,13 @@ def _limit(axes: Axes, points: Sequence[Point], scale: float, across: Axis, up: 
             continue
         length = wide if axis is axes.xaxis else tall
         low, high = axis.get_view_interval()
-        ticks = MaxNLocator(max(int(length / 38), 3), steps=[1, 2, 2.5, 5, 10]).tick_values(
-            low, high
+        locator = MaxNLocator(
+            max(int(length / 38), 3), integer=wanted.whole, steps=[1, 2, 2.5, 5, 10]
         )
+        ticks = locator.tick_values(low, high)
         shown = [t for t in ticks if low <= t <= high and (t >= 0 or not wanted.from_zero)]
         axis.set_ticks(shown)
+        axis.set_major_formatter("{x:.0f}" if wanted.whole else plain_number)
 
 
 def _holding(

@@ -24,7 +24,7 @@ from matplotlib.offsetbox import (
     TextArea,
     VPacker,
 )
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, Transform
 
@@ -307,6 +307,11 @@ def dot(x: float = 6.0, y: float = 4.5, **style: Any) -> Callable[[], Artist]:
 def ring(x: float = 6.0, y: float = 4.5, radius: float = 4.0, **style: Any) -> Callable[[], Artist]:
     """A circle, whose line may be dashed."""
     return lambda: Circle((x, y), radius, **style)
+
+
+def patch(width: float = 14.0, height: float = 7.0, hatch: str = "") -> Callable[[], Artist]:
+    """A bar lying down."""
+    return lambda: Rectangle((1, 1), width, height, fc="white", ec=GREY, lw=0.6, hatch=hatch)
 
 
 def stroke(xs: Sequence[float], ys: Sequence[float], **style: Any) -> Callable[[], Artist]:

@@ -1,0 +1,180 @@
+"""A bar for every network: Figures 1 and 10 of Canziani et al., arXiv:1605.07678."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from archscope.plots import labels
+from archscope.plots.bubbles import families_block, other_protocols
+from archscope.plots.captions import accuracy as accuracy_of
+from archscope.plots.captions import caption, conditions
+from archscope.plots.families import looks
+from archscope.plots.operations import front
+from archscope.plots.points import Point, left_out, main_protocol, names, points
+from archscope.plots.sheet import Block, Entry, begin, finish, patch
+from archscope.plots.style import WIDE, styled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_BARS = 60  # of more bars, only those of the front have names
+_HATCHES = ("////", "....", "xxxx")
+_BODY = 5.0  # points between the spots of a bar that names keep off
+
+
+def accuracy(
+    frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
+) -> Figure:
+    """Top-1 accuracy of each network, a bar each: Canziani's Fig. 1.
+
+    Args:
+        frame: of ``archscope.compare``.
+        ax: axes to draw into; a figure of its own by default.
+        size: of its own figure, inches.
+
+    Returns:
+        Bars from the least accurate to the most accurate network; the axis starts at a multiple
+        of ten, as in the paper, and the caption says at which.
+
+    Raises:
+        InvalidInput: no network of the frame has an accuracy.
+    """
+    found = points(_numbered(frame), "place", "top1")
+    start = max(10 * floor((min(point.y for point in found) - 5) / 10), 0)
+    note = f"Bars start at {start} %." if start else ""
+    return _bars(frame, ax, found, "top-1 accuracy (%)", start, size, "Accuracy", note)
+
+
+def density(
+    frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
+) -> Figure:
+    """Information density of each network, top-1 accuracy per parameter: Canziani's Fig. 10.
+
+    Args:
+        frame: of ``archscope.compare``, with ``top1_per_mparams`` (% per million parameters).
+        ax: axes to draw into; a figure of its own by default.
+        size: of its own figure, inches.
+
+    Raises:
+        InvalidInput: no network of the frame has an accuracy.
+    """
+    found = points(_numbered(frame), "place", "top1_per_mparams")
+    title = "top-1 accuracy density (% per million parameters)"
+    return _bars(frame, ax, found, title, 0, size, "Accuracy per parameter", "")
+
+
+def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(place=range(len(frame)))
+
+
+def _bars(
+    frame: pd.DataFrame,
+    ax: Axes | None,
+    found: Sequence[Point],
+    title: str,
+    start: float,
+    size: tuple[float, float] | None,
+    page: str,
+    note: str,
+) -> Figure:
+    bars = sorted(found, key=lambda point: (point.y, point.name))
+    main = main_protocol(point.protocol for point in bars)
+    with styled(fine=True):
+        sheet = begin(ax, size)
+        (axes,) = sheet.panels
+        few = len(bars) <= _MOST_BARS * min(sheet.width / (72 * WIDE), 1)
+        _draw(axes, bars, start, main, sheet.width, few)
+        axes.set_ylabel(title)
+        sheet.key += [families_block(bars), *_protocols(bars)]
+        said = caption(
+            accuracy_of(frame, main),
+            conditions(frame),
+            note,
+            left_out(frame, bars, "for want of a published accuracy"),
+        )
+        figure = finish(sheet, said, page)
+        if not few:
+            _name_the_best(axes, frame, bars, start)
+    return figure
+
+
+def _draw(
+    axes: Axes, bars: Sequence[Point], start: float, main: str, width: float, few: bool
+) -> None:
+    look = looks(bar.family for bar in bars)
+    others = other_protocols(bars)
+    for place, bar in enumerate(bars):
+        colour, full = look[bar.family].colour, bar.protocol == main
+        axes.bar(
+            [place],
+            [bar.y - start],
+            bottom=start,
+            width=0.78 if few else 1.0,
+            facecolor=colour if full else "white",
+            edgecolor=colour,
+            linewidth=0.6 if few else 0,
+            hatch=None if full else _HATCHES[others.index(bar.protocol) % len(_HATCHES)],
+            gid=f"bar {bar.name}",
+        )
+    axes.set_xlim(-0.7, len(bars) - 0.3)
+    axes.set_ylim(start, start + 1.12 * (max(bar.y for bar in bars) - start))
+    axes.yaxis.set_major_locator(MaxNLocator(7))
+    axes.grid(axis="x", visible=False)
+    axes.tick_params(axis="x", length=0)
+    if not few:
+        axes.set_xticks([])
+        axes.set_xlabel(f"{len(bars)} networks, the best at the right")
+        return
+    axes.set_xticks(range(len(bars)), [bar.name for bar in bars], rotation=90, parse_math=False)
+    across = 0.8 * width / len(bars)  # points that a bar takes
+    if across < 7:
+        return
+    for place, bar in enumerate(bars):
+        axes.annotate(
+            f"{bar.y:.3g}" if bar.y < 9.95 else f"{bar.y:.1f}",
+            (place, bar.y),
+            xytext=(0, 1.5),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=6,
+            rotation=0 if across > 19 else 90,
+        )
+
+
+def _protocols(bars: Sequence[Point]) -> list[Block]:
+    entries = [
+        Entry((patch(hatch=_HATCHES[index % len(_HATCHES)]),), name or "protocol not stated", 16)
+        for index, name in enumerate(other_protocols(bars))
+    ]
+    return [Block("other protocols", tuple(entries))] if entries else []
+
+
+def _name_the_best(axes: Axes, frame: pd.DataFrame, bars: Sequence[Point], start: float) -> None:
+    """Names of those that no other beats in both accuracy and operations."""
+    best = _front_names(frame)
+    inches = 72 / axes.figure.dpi
+    spots: list[labels.Bubble] = []
+    wanted: list[labels.Label] = []
+    for place, bar in enumerate(bars):
+        x, y = (axes.transData.transform((place, bar.y)) - axes.bbox.p0) * inches
+        if bar.name in best:
+            wanted.append(labels.Label(bar.name, len(spots)))
+        spots.append(labels.Bubble(float(x), float(y), 0.1))
+        below = range(1, int(min(y, 20 * _BODY) // _BODY))
+        spots += [labels.Bubble(float(x), float(y) - k * _BODY, 0.1) for k in below]
+    labels.write(axes, labels.plan(axes, wanted, spots, 6.0))
+
+
+def _front_names(frame: pd.DataFrame) -> set[str]:
+    data = frame.assign(name=names(frame))
+    if "macs" not in data:
+        return set()
+    found = points(data, "macs", "top1")
+    return {point.name for point in front(found, main_protocol(p.protocol for p in found))}

@@ -1,0 +1,45 @@
+"""What a picture asks of measured columns, and what to say when they are not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archscope.errors import InvalidInput
+from archscope.plots.points import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def measured_only(frame: pd.DataFrame, column: str, kind: str, command: str) -> pd.DataFrame:
+    """The rows that were measured.
+
+    Args:
+        frame: a row per network and batch size.
+        column: what the picture needs.
+        kind: of picture, for the message.
+        command: of archscope, which measures it.
+
+    Raises:
+        InvalidInput: no row was; the message names the command.
+    """
+    if column not in frame or frame[column].isna().all():
+        raise InvalidInput(
+            f"{kind} is drawn from measurements, and there is no {column}: measure with "
+            f"`archscope {command} MODEL --batch 1,2,4,8,16 -o FILE.csv`, then --measured FILE.csv"
+        )
+    return frame[frame[column].notna()]
+
+
+def common_batches(frame: pd.DataFrame) -> list[int]:
+    """The least and the largest batch size that every network has; one if they are the same.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    sizes = [set(group["batch"]) for _, group in frame.groupby("model")]
+    common = set.intersection(*sizes)
+    if not common:
+        some = listed(sorted({str(model) for model in frame["model"]}))
+        raise InvalidInput(f"no batch size was measured of all of {some}; measure them at the same")
+    return sorted({int(min(common)), int(max(common))})
