@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 State = Literal["done", "failed"]
@@ -25,7 +25,7 @@ class Setting:
     @property
     def text(self) -> str:
         """The same as JSON, of which there is one for each setting."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps({**vars(self), "options": dict(self.options)}, sort_keys=True)
 
     @property
     def text_of_options(self) -> str:

@@ -162,24 +162,26 @@ class Store:
         """Make the cells of a grid the current ones; those that are new are pending."""
         run = self.connection.execute
         setting_id, last = 0, None
+        fingerprint: Mapping[str, str] | None = None
+        plans: dict[bool, int] = {}
         with self.transaction():
             for planned_cell in cells:
                 if planned_cell.setting is not last:
                     last = planned_cell.setting
                     setting_id = self._setting_id(last)
                 cell = planned_cell.cell
-                plan = {
-                    "fingerprint": dict(planned_cell.fingerprint),
-                    "measurement": vars(planned_cell.measurement) if cell.device else None,
-                }
-                plan_id = self._id_of("plans", "plan", json.dumps(plan, sort_keys=True))
+                if planned_cell.fingerprint is not fingerprint:
+                    fingerprint, plans = planned_cell.fingerprint, {}
+                measured = bool(cell.device)
+                if measured not in plans:
+                    plans[measured] = self._plan_id(planned_cell)
                 phase = {"": 0, "cpu": 2}.get(cell.device, 1)
                 run(
                     "INSERT OR IGNORE INTO cells (key, setting_id, analysis, device, phase, run,"
                     " plan_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [
                         *(cell.key, setting_id, cell.analysis, cell.device, phase),
-                        *(RUNS[cell.analysis], plan_id),
+                        *(RUNS[cell.analysis], plans[measured]),
                     ],
                 )
                 run(
@@ -202,6 +204,13 @@ class Store:
             return found["id"]
         insert = "INSERT INTO settings (setting, reference) VALUES (?, ?)"
         return run(insert, [text, setting.reference]).lastrowid or 0
+
+    def _plan_id(self, planned: PlannedCell) -> int:
+        plan = {
+            "fingerprint": dict(planned.fingerprint),
+            "measurement": vars(planned.measurement) if planned.cell.device else None,
+        }
+        return self._id_of("plans", "plan", json.dumps(plan, sort_keys=True))
 
     def _id_of(self, table: str, column: str, text: str) -> int:
         run = self.connection.execute

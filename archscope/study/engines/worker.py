@@ -9,6 +9,7 @@ that the process then holds. It ends when the driver does.
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import resource
@@ -36,6 +37,9 @@ def main(descriptor: int) -> None:
     from archscope import analysis  # noqa: F401  # imported before the clock of a task runs
 
     warnings.simplefilter("ignore")
+    # A trace makes many objects that stay until it ends; what was imported stays for good.
+    gc.set_threshold(200_000, 20, 20)
+    gc.freeze()
     threads = torch.get_num_threads()
     connection.send(("ready", None))
     while True:
