@@ -43,13 +43,13 @@ function makeAxis(field, log, rows, range, from, to) {
     ...{ field, log, low, high, onto },
     pixel: (value) => pixel(onto(value)),
     value: (at) => back(low + ((at - from) / (to - from)) * (high - low)),
-    ticks: ticks(field, log, low, high, Math.abs(to - from)),
+    ticks: ticks(field, log, low, high, Math.abs(to - from) / (to > from ? 74 : 52)),
   };
 }
 
 /** Round numbers along an axis, in its own coordinates, each with its text. */
-function ticks(field, log, low, high, pixels) {
-  const room = Math.max(2, Math.floor(pixels / 74));
+function ticks(field, log, low, high, most) {
+  const room = Math.max(2, Math.floor(most));
   const places = log ? logTicks(field, low, high, room) : linearTicks(field, low, high, room);
   return places.map((value) => ({ at: log ? Math.log10(value) : value, text: tickText(field, value) }));
 }
@@ -75,7 +75,9 @@ function logTicks(field, low, high, room) {
   const choices =
     base === 2 ? [[1, 1], [1, 2], [1, 5], [1, 10], [1, 20]] : [[9, 1], [3, 1], [1, 1], [1, 2], [1, 3], [1, 6]];
   const sets = choices.map(([within, every]) => powers(base, within, every, low, high));
-  return sets.find((values) => values.length <= room * 1.3) ?? sets.at(-1);
+  const gap = (high - low) / (room * 2);
+  const apart = (value, n, values) => n === 0 || Math.log10(value / values[n - 1]) >= gap;
+  return sets.find((values) => values.every(apart)) ?? sets.at(-1);
 }
 
 /** base^(every n) between two logarithms; with 3 within a decade also 2 and 5, with 9 all. */

@@ -66,6 +66,9 @@ function showCard(row, point) {
   card.style.top = `${top}px`;
 }
 
+// A press on the card leaves the focus on the plot, which would take the card away.
+card.addEventListener("mousedown", (event) => event.preventDefault());
+
 function cardActions(row) {
   const open = element("button", { type: "button" }, "Layers");
   open.addEventListener("click", () => update({ open: labels[row] }));

@@ -82,7 +82,8 @@ function fronts(placed) {
   const groups = new Map();
   for (const row of placed) {
     const key = x.accuracy || y.accuracy ? protocolOf(row) : "";
-    groups.set(key, [...(groups.get(key) ?? []), row]);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(row);
   }
   return [...groups].map(([protocol, rows]) => ({ protocol, rows: front(rows, x, y) }));
 }

@@ -36,10 +36,16 @@ function usable(name) {
   return Boolean(fields.get(name)?.axis && fields.get(name).known);
 }
 
+const accuracies = source.fields.filter((field) => field.accuracy);
+const protocolOfRow = allRows.map((row) =>
+  accuracies.some((field) => field.values[row] !== null)
+    ? (textOf("protocol", row) ?? NOT_STATED)
+    : null,
+);
+
 /** How an accuracy was evaluated; null for a row that has none. */
 function protocolOf(row) {
-  const has = [...fields.values()].some((field) => field.accuracy && field.values[row] !== null);
-  return has ? (textOf("protocol", row) ?? NOT_STATED) : null;
+  return protocolOfRow[row];
 }
 
 /** The protocols, the one that is shown by default first: single-crop, or what most rows have. */

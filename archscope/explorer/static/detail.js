@@ -64,6 +64,9 @@ function metric() {
 }
 
 function drawLayers() {
+  const [row, filed] = [rowOf.get(opened.label), source.table_of[rowOf.get(opened.label)]];
+  const of = filed === row ? "" : ` (as counted for ${labels[filed]})`;
+  document.getElementById("layers-title").textContent = `Where it spends${of}`;
   const buttons = metrics().map(([name, { title }]) => {
     const button = element("button", { type: "button" }, title);
     button.dataset.metric = name;
@@ -231,14 +234,16 @@ function costColumn(name, field) {
   const values = opened.layers[name];
   const sum = values.reduce((total, value) => total + value, 0);
   return {
-    ...{ name, title: field.title, right: true, width: Math.max(field.title.length, 11) },
+    ...{ name, title: field.title, right: true, width: Math.max(field.title.length / 2 + 3, 10) },
     fill: (cell, n) => {
       cell.textContent = values[n] === null ? NOT_MEASURED : writtenNumber(field, values[n]);
       if (values[n] === null) cell.classList.add("missing");
-      if (!values[n] || !sum) return;
-      cell.title = `${grouped(values[n])}, ${((100 * values[n]) / sum).toFixed(2)} %`;
+      if (!values[n]) return;
+      const share = (100 * values[n]) / sum;
+      cell.title = `${grouped(values[n])}, ${share.toFixed(2)} %`;
+      if (share < 1) return;
       cell.classList.add("share");
-      cell.style.setProperty("--share", `${(100 * values[n]) / sum}%`);
+      cell.style.setProperty("--share", `${share}%`);
     },
   };
 }

@@ -3,6 +3,8 @@
 const LABEL_FONT = '600 11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const LABEL_HEIGHT = 14;
 const GAP = 4;
+const BESIDE = ["right", "left", "top", "bottom"];
+const BESIDE_FRONT = ["left", "top", "right", "bottom"]; // the staircase mostly leaves to the right
 const pen = document.createElement("canvas").getContext("2d");
 
 const shortNames = (() => {
@@ -20,8 +22,9 @@ function shortName(row) {
 /** Where the names go.
  * @param points {row, x, y, radius} of all points drawn
  * @param wanted rows to be named, the most wanted first
+ * @param onFront those with a staircase beside them
  * @returns Map from row to "right", "left", "top" or "bottom"; rows without room are not in it */
-function placedLabels(points, wanted, area) {
+function placedLabels(points, wanted, onFront, area) {
   pen.font = LABEL_FONT;
   const pointOf = new Map(points.map((point) => [point.row, point]));
   const taken = [];
@@ -30,7 +33,8 @@ function placedLabels(points, wanted, area) {
     const point = pointOf.get(row);
     if (!point) continue;
     const width = pen.measureText(shortName(row)).width + 2;
-    for (const side of ["right", "left", "top", "bottom"]) {
+    const sides = onFront.has(row) ? BESIDE_FRONT : BESIDE;
+    for (const side of sides) {
       const place = rectangle(point, side, width);
       if (isFree(place, point, points, taken, area)) {
         taken.push(place);

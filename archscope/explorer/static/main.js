@@ -60,6 +60,7 @@ function drawControls() {
   }
   byId("pareto").setAttribute("aria-pressed", String(view.pareto));
   byId("zoom").setAttribute("aria-pressed", String(view.zoom));
+  plot.classList.toggle("zooming", view.zoom);
   byId("reset").hidden = !view.range;
   byId("theme").setAttribute("aria-pressed", String(isDark()));
   byId("theme").textContent = isDark() ? "Light" : "Dark";
@@ -132,7 +133,7 @@ function makeControls() {
   const colours = words.map((field) => [field.name, field.title]);
   fillSelect("colour", [["", "one colour"], ...colours, ...numericChoices()]);
   fillSelect("names", [
-    ...[["front", "front and selected"], ["selected", "selected"]],
+    ...[["front", "on the front"], ["selected", "selected"]],
     ...[["all", "as many as fit"], ["none", "none"]],
   ]);
   for (const axis of ["x", "y"]) {

@@ -52,7 +52,7 @@ function unitOf(field) {
 /** A field's value in a row, for people. */
 function written(field, row, withUnit = true) {
   const value = given(field, row);
-  if (value === null) return field.text ? NOT_STATED : NOT_MEASURED;
+  if (value === null) return field.text || field.kind === "year" ? NOT_STATED : NOT_MEASURED;
   if (field.text) return value;
   if (field.kind === "flag") return value ? "yes" : "no";
   if (field.kind === "count" && !Number.isFinite(field.numbers[row])) {

@@ -61,7 +61,8 @@ plot.addEventListener("pointerdown", (event) => {
 function stretch(event) {
   const here = placeOf(event);
   const far = Math.max(Math.abs(here.x - press.x), Math.abs(here.y - press.y)) > DRAG;
-  if (!press.box && (!far || event.pointerType === "touch")) return; // a finger scrolls the page
+  const scrolls = event.pointerType === "touch" && !view.zoom; // a finger moves the page
+  if (!press.box && (!far || scrolls)) return;
   if (!press.box) {
     plot.setPointerCapture(press.id);
     mean(null);

@@ -113,10 +113,11 @@ function drawScatter(state) {
     .filter((point) => insideArea(point, area))
     .sort((a, b) => b.radius - a.radius || a.row - b.row);
   const found = view.pareto ? fronts(placed) : [];
-  const named = placedLabels(points, wantedNames(points, found, selected), area);
+  const onFront = new Set(found.flatMap(({ rows }) => rows));
+  const named = placedLabels(points, wantedNames(points, onFront, selected), onFront, area);
   drawn = { points, axes, area };
   chart.resize({ width: plot.clientWidth, height: plot.clientHeight });
-  chart.setOption(options(axes, area, points, found, selected, colours, named), {
+  chart.setOption(options(axes, area, points, found, { selected, onFront, colours, named }), {
     replaceMerge: ["series"],
   });
   plot.setAttribute("aria-label", plotText(points.length));
@@ -138,22 +139,20 @@ function insideArea({ x, y }, area) {
   return x >= area.left - 1 && x <= area.right + 1 && y >= area.top - 1 && y <= area.bottom + 1;
 }
 
-function wantedNames(points, found, selected) {
+function wantedNames(points, onFront, selected) {
   if (view.names === "none") return [];
   const shown = points.map((point) => point.row);
   const chosen = shown.filter((row) => selected.has(row));
   if (view.names === "selected") return chosen;
-  const onFront = found.flatMap(({ rows }) => rows);
   const all = view.names === "all" || points.length <= 40;
   return [...new Set([...chosen.slice(0, 60), ...onFront, ...(all ? shown : [])])];
 }
 
-function options(axes, area, points, found, selected, colours, named) {
+function options(axes, area, points, found, drawing) {
   const inks = ink();
-  const onFront = new Set(found.flatMap(({ rows }) => rows));
   const moving = points.length <= 400 && !still.matches && !state.dragging;
   const byProtocol = axes.x.field.accuracy || axes.y.field.accuracy;
-  const look = { selected, onFront, colours, inks, byProtocol, crowded: points.length > 300 };
+  const look = { ...drawing, inks, byProtocol, crowded: points.length > 300 };
   return {
     animation: moving,
     animationDuration: 350,
@@ -168,7 +167,7 @@ function options(axes, area, points, found, selected, colours, named) {
         type: "scatter",
         silent: true,
         z: 3,
-        data: points.map((point) => item(point, axes, look, named.get(point.row))),
+        data: points.map((point) => item(point, axes, look, drawing.named.get(point.row))),
       },
     ],
   };
@@ -195,7 +194,7 @@ function axisOptions(axis, inks, gap) {
 function item({ row, radius }, axes, look, side) {
   const { selected, onFront, colours, inks, byProtocol, crowded } = look;
   const faded = selected.size > 0 && !selected.has(row);
-  const outlined = onFront.has(row) || selected.has(row);
+  const outlined = onFront.has(row) || (selected.has(row) && selected.size <= 40);
   const symbol = byProtocol ? symbolOf(protocolOf(row)) : "circle";
   return {
     id: String(row),
@@ -204,7 +203,7 @@ function item({ row, radius }, axes, look, side) {
     symbolSize: 2 * radius,
     itemStyle: {
       color: colours.of(row),
-      opacity: faded ? 0.13 : crowded && !outlined ? 0.6 : 0.85,
+      opacity: faded ? 0.13 : crowded && !outlined ? 0.68 : 0.88,
       borderColor: outlined && !faded ? inks.text : inks.page,
       borderWidth: outlined && !faded ? 1.5 : crowded ? 0.5 : 1,
     },
@@ -229,6 +228,7 @@ function frontSeries(axes, protocol, rows, inks) {
     silent: true,
     z: 2,
     symbol: "none",
+    animation: false, // a staircase on its way to another is none
     step: bestOf("x") < 0 ? "end" : "start",
     lineStyle: { color: inks.muted, width: 1.5, type: [5, 4] },
     data: rows.map((row) => [axes.x, axes.y].map((axis) => axis.onto(axis.field.numbers[row]))),

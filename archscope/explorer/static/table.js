@@ -83,7 +83,7 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
       widths.replaceChildren(...shown.map(columnWidth));
       head.replaceChildren(element("tr", {}, ...shown.map((column) => heading(column, sort))));
       table.setAttribute("aria-rowcount", rows.length + 1);
-      table.style.width = `${shown.reduce((sum, column) => sum + column.width + 3, 0)}ch`;
+      table.style.width = `${shown.reduce((sum, column) => sum + column.width + 2.5, 0)}ch`;
       draw(true);
       refocus(scroller, focus);
     },
@@ -97,7 +97,7 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
 
 function columnWidth(column) {
   const made = element("col");
-  made.style.width = `${column.width + 3}ch`;
+  made.style.width = `${column.width + 2.5}ch`;
   return made;
 }
 
@@ -140,7 +140,9 @@ function widthOf(field) {
   if (!widest.has(field.name)) {
     const texts = field.text ? field.words : allRows.map((row) => written(field, row));
     const longest = texts.reduce((most, text) => Math.max(most, text.length), 0);
-    widest.set(field.name, Math.min(Math.max(longest, titleOf(field).length), 36));
+    const words = titleOf(field).split(" ").map((word) => word.length);
+    const heading = Math.max(...words, titleOf(field).length / 2 + 1) + 2; // on two lines
+    widest.set(field.name, Math.min(Math.max(longest, heading), 30));
   }
   return widest.get(field.name);
 }
@@ -149,7 +151,7 @@ const networkTable = makeTable(document.getElementById("table"), {
   caption: "Networks",
   columns: () => tableColumns().map((name) => networkColumn(fields.get(name))),
   mark: (line, row) => {
-    line.classList.toggle("selected", state.selected.has(row));
+    line.classList.toggle("selected", !view.only && state.selected.has(row));
     line.classList.toggle("front", state.front.has(row));
   },
   sortBy: (name) => {
@@ -163,7 +165,8 @@ const networkTable = makeTable(document.getElementById("table"), {
 function networkColumn(field) {
   if (field.name === "model") {
     const longest = labels.reduce((most, label) => Math.max(most, label.length), 8);
-    return { name: "model", title: "Model", width: Math.min(longest + 6, 44), fill: fillName };
+    const width = Math.min(longest + 6, innerWidth < 640 ? 24 : 42);
+    return { name: "model", title: "Model", width, fill: fillName };
   }
   return {
     ...{ name: field.name, title: titleOf(field), about: field.about, width: widthOf(field) },
