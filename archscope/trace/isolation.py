@@ -26,8 +26,9 @@ META = torch.device("meta")
 
 @dataclass(frozen=True)
 class StandIns:
-    """The tensors that a run uses, by the names of the originals."""
+    """The modules of a model, and the tensors that a run uses, by the names of the originals."""
 
+    modules: dict[str, nn.Module]
     parameters: dict[str, nn.Parameter]
     buffers: dict[str, Tensor]
     names: dict[int, tuple[str, ...]]  # id of a stand-in -> all its names
@@ -41,29 +42,30 @@ def isolated(
 
     With ``dtype`` floating-point stand-ins have that dtype, as after ``model.to(dtype)``.
     """
-    modules = list(model.modules())
-    snapshots = [_snapshot(module) for module in modules]
+    modules = dict(model.named_modules())
+    snapshots = [(module, _snapshot(module)) for module in modules.values()]
     random_state = _random_state()
     stand_in = _StandInMaker(on_data, dtype)
     try:
         parameters: dict[str, nn.Parameter] = {}
         buffers: dict[str, Tensor] = {}
-        for path, module in model.named_modules():
-            prefix = f"{path}." if path else ""
-            _replace(module._parameters, stand_in, parameters, prefix)
-            _replace(module._buffers, stand_in, buffers, prefix)
+        for path, module in modules.items():
+            for held, replaced in ((module._parameters, parameters), (module._buffers, buffers)):
+                if held:
+                    _replace(held, stand_in, replaced, f"{path}." if path else "")
             if isinstance(module, nn.RNNBase):
                 module._flat_weights = [stand_in.known(w) for w in module._flat_weights]
-        for module in modules:
+        for module in modules.values():
             _replace_attributes(module, stand_in)
+            torch_private.run_as_written(module)
             if isinstance(module, torch.fx.GraphModule) and "train" in module.__dict__:
                 _keep_mode(module)
         names: dict[int, tuple[str, ...]] = {}
         for name, tensor in [*parameters.items(), *buffers.items()]:
             names[id(tensor)] = (*names.get(id(tensor), ()), name)
-        yield StandIns(parameters, buffers, names)
+        yield StandIns(modules, parameters, buffers, names)
     finally:
-        for module, snapshot in zip(modules, snapshots, strict=True):
+        for module, snapshot in snapshots:
             _restore(module, snapshot)
         _restore_random_state(random_state)
 
@@ -95,9 +97,9 @@ class _StandInMaker:
             options: dict[str, Any] = {"device": self._device, "dtype": tensor.dtype}
             options["requires_grad"] = tensor.requires_grad
             return type(tensor)(**options)
-        is_parameter = isinstance(tensor, nn.Parameter)
         if not _is_plain(tensor):
             return tensor  # a subclass with behaviour of its own, such as a quantised weight
+        is_parameter = type(tensor) is nn.Parameter or isinstance(tensor, nn.Parameter)
         data = self._with_data(tensor) if self.on_data else self._shape_of(tensor)
         if is_parameter:
             return nn.Parameter(data, requires_grad=tensor.requires_grad)
@@ -161,7 +163,11 @@ def _replace(
 
 def _keep_mode(module: nn.Module) -> None:
     """An exported program's mode was settled at the export: asking for another one raises."""
-    module.train = module.eval = lambda mode=True: module  # type: ignore[assignment]
+
+    def stay(mode: bool = True) -> nn.Module:
+        return module
+
+    module.train = module.eval = stay  # type: ignore[assignment,method-assign]
 
 
 def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
+from archscope.trace import torch_private
 from archscope.trace.nested import tensors_in
 from archscope.trace.records import ModuleCall, Phase, Shape
+
+Call = Callable[..., Any]
+_COMPILED = "_orig_mod"  # the name of a compiled module in its wrapper
 
 
 @dataclass(slots=True)
@@ -31,8 +35,9 @@ class _OpenCall:
 class CallStack:
     """The modules that are running, outermost first, and the record of all calls."""
 
-    def __init__(self, root: nn.Module):
-        self.names = {id(module): _plain(path) for path, module in root.named_modules()}
+    def __init__(self, modules: Mapping[str, nn.Module]):
+        self.names = {id(module): _plain(path) for path, module in modules.items()}
+        self._wrappers = {id(m) for m in modules.values() if _COMPILED in m._modules}
         self.calls: list[ModuleCall | None] = []
         self._open: list[_OpenCall] = []
         self._times: dict[str, int] = {}
@@ -44,6 +49,10 @@ class CallStack:
         if not self._open:
             return "", -1
         return self._open[-1].path, self._open[-1].index
+
+    def notes(self, module: nn.Module) -> bool:
+        """Whether a call is noted: what torch.compile wrapped is, its wrapper is not."""
+        return not self._wrappers or id(module) not in self._wrappers
 
     def enter(
         self,
@@ -123,35 +132,34 @@ def module_calls(
     phase: Callable[[], Phase],
     storage_of: Callable[[Tensor], int],
 ) -> Iterator[None]:
-    """Note every module call of this thread; ``nn.Module.__call__`` is put back afterwards.
+    """Note every module call of this thread.
 
     Torch's global hooks would do but for keyword arguments, which they do not see.
     """
-    original = nn.Module.__call__
     thread = threading.get_ident()
 
-    def call(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
-        if threading.get_ident() != thread:
-            return original(module, *args, **kwargs)
-        stack.enter(module, args, kwargs, op_count(), phase())
-        try:
-            output = original(module, *args, **kwargs)
-        except BaseException:
-            stack.fail()
-            raise
-        stack.leave(output, op_count(), storage_of)
-        return output
+    def noted(original: Call) -> Call:
+        def call(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != thread or not stack.notes(module):
+                return original(module, *args, **kwargs)
+            stack.enter(module, args, kwargs, op_count(), phase())
+            try:
+                output = original(module, *args, **kwargs)
+            except BaseException:
+                stack.fail()
+                raise
+            stack.leave(output, op_count(), storage_of)
+            return output
 
-    nn.Module.__call__ = call  # type: ignore[method-assign]
-    try:
+        return call
+
+    with torch_private.module_calls_through(noted):
         yield
-    finally:
-        nn.Module.__call__ = original  # type: ignore[method-assign]
 
 
 def _plain(path: str) -> str:
     """A compiled module's wrapper is no level of the architecture."""
-    return ".".join(part for part in path.split(".") if part != "_orig_mod")
+    return ".".join(part for part in path.split(".") if part != _COMPILED)
 
 
 def _detail(module: nn.Module) -> str:

@@ -28,11 +28,14 @@ def tensors_in(values: Iterable[Any]) -> list[Tensor]:
     """The tensors alone, of several values; every operator and every module call asks this."""
     found: list[Tensor] = []
     for value in values:
+        kind = type(value)
+        if kind in _ATOMS:
+            continue
         if isinstance(value, Tensor):
             found.append(value)
-        elif type(value) in (list, tuple):
+        elif kind is list or kind is tuple:
             found += tensors_in(value)
-        elif type(value) not in _ATOMS:
+        else:
             found += tensors_in([item for _, item in _items(value)])
     return found
 

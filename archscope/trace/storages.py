@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from archscope.trace import torch_private
 from archscope.trace.records import Shape, Storage, StorageKind
 from archscope.trace.regions import Region, region
+from archscope.trace.sizes import dtype_name
 
 
 @dataclass(slots=True)
@@ -78,10 +80,10 @@ class StorageTable:
             created_at=created_at,
             shape=tuple(tensor.shape),
             strides=tensor.stride(),
-            dtype=str(tensor.dtype).removeprefix("torch."),
+            dtype=dtype_name(tensor.dtype),
         )
         key = storage._cdata
-        state.watch = weakref.ref(storage, self._death_of(key, state))
+        state.watch = weakref.ref(storage, partial(self._note_death, key, state))
         self.states.append(state)
         self._alive[key] = state
         return state
@@ -136,14 +138,11 @@ class StorageTable:
         self._alive.clear()
         return tuple(state.finished() for state in self.states)
 
-    def _death_of(self, key: int, state: StorageState) -> Callable[[Any], None]:
-        def note(_: Any) -> None:
-            state.freed_at = self._now()
-            if self._alive.get(key) is state:
-                del self._alive[key]
-                self._hollow.discard(key)
-
-        return note
+    def _note_death(self, key: int, state: StorageState, _: Any) -> None:
+        state.freed_at = self._now()
+        if self._alive.get(key) is state:
+            del self._alive[key]
+            self._hollow.discard(key)
 
 
 def _region(tensor: Tensor, state: StorageState) -> Region:

@@ -89,6 +89,30 @@ def without_autocast() -> Iterator[None]:
 
 
 @contextmanager
+def module_calls_through(
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Iterator[None]:
+    """Let every call of a module go through a wrapper of what torch does in one.
+
+    ``nn.Module.__call__`` would be the public place, but a special method is set in every subclass
+    there is, which takes longer than the run of a small model. It calls this one, unless the
+    module's ``compile()`` put a compiled call in its place (see ``run_as_written``).
+    """
+    original = torch.nn.Module._call_impl
+    torch.nn.Module._call_impl = wrap(original)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.nn.Module._call_impl = original  # type: ignore[method-assign]
+
+
+def run_as_written(module: torch.nn.Module) -> None:
+    """Take a module's compiled call away; whoever asks for it puts the attributes back."""
+    if module._compiled_call_impl is not None:
+        module._compiled_call_impl = None
+
+
+@contextmanager
 def single_values_normalised(note: Callable[[], None]) -> Iterator[None]:
     """Batch normalisation of one value per channel, which torch refuses in training.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from archscope.trace.nested import named_tensors, tensors_in
 from archscope.trace.optimizer import TrainingStep
 from archscope.trace.recorder import Recorder
 from archscope.trace.records import Parameter, Trace, elements
+from archscope.trace.sizes import dtype_name
 from archscope.trace.values import DataDependent
 
 Mode = Literal["inference", "training"]
@@ -78,11 +79,12 @@ def trace(
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"a model is a torch.nn.Module, not {type(model).__name__}")
     positional, named = given.normalise(inputs if inputs is not None or not kwargs else ())
-    own_dtype = _floating_dtype(model)
+    parameters = list(model.parameters())
+    own_dtype = _floating_dtype(parameters)
     positional, named = given.with_dtype((positional, {**named, **(kwargs or {})}), own_dtype)
     execution = Execution(device, dtype, amp, attention, optimizer, accumulate)
     execution.check_mode(mode)
-    cheap = _is_cheap_on_data(model, given.shapes_of((positional, named)))
+    cheap = _is_cheap_on_data(parameters, given.shapes_of((positional, named)))
     request = _Request(model, positional, named, mode, name, batch, execution, cheap)
     with _no_collection(), _deep_nesting():
         try:
@@ -129,8 +131,8 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         args = given.cast(tuple(map(prepare, request.args)), dtype)
         kwargs = given.cast({name: prepare(v) for name, v in request.kwargs.items()}, dtype)
         if request.mode is not None:
-            request.model.train(request.training)
-        calls = CallStack(request.model)
+            _set_mode(request.model, stand_ins.modules.values(), request.training)
+        calls = CallStack(stand_ins.modules)
         if any(map(nn.parameter.is_lazy, stand_ins.parameters.values())):
             _materialise(request, stand_ins, args, kwargs, on_data)
         recorder = Recorder(calls, on_data=on_data)
@@ -150,13 +152,13 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
     return Trace(
         model=request.name or type(request.model).__name__,
         mode="training" if request.training else "inference",
-        inputs=tuple((name, tuple(t.shape), _dtype(t)) for name, t in input_tensors),
+        inputs=tuple((name, tuple(t.shape), dtype_name(t.dtype)) for name, t in input_tensors),
         batch=request.batch or (shape[0] if shape else 1),
         ops=ops,
         storages=storages,
         calls=calls.finished(),
         parameters=tuple(parameters),
-        modules={path: type(module).__name__ for path, module in request.model.named_modules()},
+        modules={path: type(module).__name__ for path, module in stand_ins.modules.items()},
         outputs=produced,
         ran_on="data" if on_data else "shapes",
         warnings=_warnings(ops, reason, recorder.log.single_values, calls.made),
@@ -164,13 +166,23 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
     )
 
 
-def _is_cheap_on_data(model: nn.Module, shapes: list[tuple[int, ...]]) -> bool:
+def _set_mode(model: nn.Module, modules: Iterable[nn.Module], training: bool) -> None:
+    """Train or eval; a model that is in that mode already needs not be walked through, unless a
+    module has a way of its own of going there."""
+    for module in modules:
+        own_way = type(module).train is not nn.Module.train or "train" in module.__dict__
+        if own_way or module.training is not training:
+            model.train(training)
+            return
+
+
+def _is_cheap_on_data(parameters: list[nn.Parameter], shapes: list[tuple[int, ...]]) -> bool:
     """Whether a run on data is cheap enough to have the last word on an error.
 
     Code that works on data may fail on shapes in ways that no message tells, and torch's words for
     what it refuses are plainer there.
     """
-    parameters = [p for p in model.parameters() if not nn.parameter.is_lazy(p)]
+    parameters = [p for p in parameters if not nn.parameter.is_lazy(p)]
     held = sum(p.numel() * p.itemsize for p in parameters)
     given_bytes = sum(4 * elements(shape) for shape in shapes)
     real = not any(p.is_meta for p in parameters)
@@ -332,7 +344,7 @@ def _materialise(
     request: _Request, stand_ins: StandIns, args: Any, kwargs: Any, on_data: bool
 ) -> None:
     """Give lazy modules their shapes: a first run, whose record is thrown away."""
-    calls = CallStack(request.model)
+    calls = CallStack(stand_ins.modules)
     first = replace(request, mode=None)
     _forward_and_backward(first, Recorder(calls, on_data=on_data), calls, args, kwargs, on_data)
     for name, parameter in stand_ins.parameters.items():
@@ -342,11 +354,10 @@ def _materialise(
             )
 
 
-def _floating_dtype(model: nn.Module) -> torch.dtype:
+def _floating_dtype(parameters: list[nn.Parameter]) -> torch.dtype:
     """The dtype of the model's parameters: that of its inputs where none is given."""
-    dtypes = {
-        p.dtype for p in model.parameters() if p.dtype.is_floating_point or p.dtype.is_complex
-    }
+    dtypes = {p.dtype for p in parameters}
+    dtypes = {dtype for dtype in dtypes if dtype.is_floating_point or dtype.is_complex}
     return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
@@ -356,7 +367,7 @@ def _parameter(names: tuple[str, ...], tensor: Tensor, storage: int) -> Paramete
         module=names[0].rpartition(".")[0],
         shape=tuple(tensor.shape),
         bytes=tensor.numel() * tensor.itemsize,
-        dtype=_dtype(tensor),
+        dtype=dtype_name(tensor.dtype),
         trainable=tensor.requires_grad,
         storage=storage,
     )
@@ -366,10 +377,6 @@ def _mark_gradients(recorder: Recorder, stand_ins: StandIns) -> None:
     for name, parameter in stand_ins.parameters.items():
         if not nn.parameter.is_lazy(parameter) and parameter.grad is not None:
             recorder.log.mark(parameter.grad, "gradient", (name,))
-
-
-def _dtype(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _warnings(

@@ -103,6 +103,17 @@ def test_compiled_parts_cost_what_they_compile(mode):
     assert "inner" in {row["path"] for row in report.rows}
 
 
+def test_the_calls_of_a_compiled_model_are_those_of_the_model():
+    model = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8)))
+    calls = [(call.path, call.kind, call.call) for call in archscope.trace(model, (2, 8)).calls]
+    model[1].compile(backend="eager")
+    compiled_call = model[1]._compiled_call_impl
+    for compiled in (model, torch.compile(model, backend="eager")):
+        found = archscope.trace(compiled, (2, 8)).calls
+        assert [(call.path, call.kind, call.call) for call in found] == calls
+    assert model[1]._compiled_call_impl is compiled_call
+
+
 def test_scripted_modules_are_seen_through():
     model = nn.Sequential(torch.jit.script(nn.Linear(8, 8)), nn.ReLU())
     report = archscope.analyze(model, inputs=(2, 8))
