@@ -73,7 +73,7 @@ def compare(
     Columns: model family source year batch input_shape dtype params trainable_params macs flops
     activations weight_bytes peak_bytes training_peak_bytes depth shortest_path paths mean_path
     effective_depth coverage top1 top5 protocol accuracy_source top1_per_mparams device
-    latency_ms_p50 throughput_per_s energy_mj power_w pareto status; with --relative-to also
+    latency_ms_p50 throughput_per_s energy_mj power_w pareto status remarks; with --relative-to also
     params_relative and so on.
     """
     names = _names(columns)
@@ -98,8 +98,10 @@ def compare(
         **settings_of("compare", settings, seq_len),
     )
     failed = frame.attrs["failed"]
-    for model, status in failed.items():
-        remark(f"warning: {model}: {status}")
+    remarks = dict(zip(frame["model"], frame["remarks"], strict=True))
+    for model, reason in (remarks | failed).items():
+        if reason:
+            remark(f"warning: {model}: {reason}")
     deliver(partial(render, frame, columns=names), format=format, width=width, file=file)
     if LEFT in failed.values():
         ctx.exit(INTERRUPTED)

@@ -43,6 +43,7 @@ COLUMNS = {
     "power_w": "number",
     "pareto": "flag",
     "status": "text",
+    "remarks": "text",
 }
 
 

@@ -88,8 +88,9 @@ def compare(
         and activations are those of the whole batch. Published accuracies are missing where
         ``input`` or ``options`` make it another network than the published one. ``pareto`` marks
         the front of most top-1 accuracy for least MACs, among rows of one protocol. ``status`` is
-        "ok", or says why a network has no figures. ``attrs``: ``notes`` say what a reader should
-        know, ``failed`` has the statuses of all networks that are not "ok", shown or not.
+        "ok", or says why a network has no figures; ``remarks`` say why it lacks some. ``attrs``:
+        ``notes`` say what a reader should know, ``failed`` has the statuses of all networks that
+        are not "ok", shown or not.
 
     Raises:
         UnknownName: a network, column or analysis that there is not.

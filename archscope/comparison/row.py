@@ -52,7 +52,8 @@ def network_row(
         the whole batch) and ``coverage``; from "memory" ``peak_bytes``; from "training"
         ``training_peak_bytes``, of a forward and a backward pass; from "depth" ``depth`` (the
         longest path), ``shortest_path``, ``paths`` and ``mean_path``; and ``effective_depth``.
-        ``status`` is "ok", or says why "training" or "effective_depth" found nothing.
+        ``status`` is "ok"; ``remarks`` say why "training" or "effective_depth" found nothing, such
+        as a detector without the boxes that it is to find, and are None if all is there.
 
     Raises:
         ArchscopeError: as ``archscope.analyze``: the network cannot be built or run.
@@ -87,7 +88,7 @@ def network_row(
             row |= {"effective_depth": found_paths.attrs["effective_depth"]}
         except Exception as error:
             problems.append(f"no effective depth: {reason(error)}")
-    return row | {"status": "; ".join(problems) or "ok"}
+    return row | {"status": "ok", "remarks": "; ".join(problems) or None}
 
 
 def reason(error: Exception) -> str:

@@ -78,6 +78,7 @@ _DRAWN = {
     "disturbed": Column("disturbed", left=True),
     "pareto": Column("front", lambda value: "*" if value else ""),
     "status": Column("status", left=True),
+    "remarks": Column("remarks", left=True),
 }
 _SHOWN = (
     *("model", "family", "year", "params", "macs", "activations", "peak_bytes"),
@@ -267,8 +268,9 @@ def notes(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
     if any(name.endswith(SUFFIX) for name in names):
         yield f"x is in multiples of {frame.attrs.get('relative_to', 'one network')}."
     yield from frame.attrs.get("notes", ())
-    for model, status in frame.attrs.get("failed", {}).items():
-        yield status if status.startswith(model) else f"{model}: {status}"
+    remarks = {row["model"]: row["remarks"] for row in rows if row.get("remarks")}
+    for model, reason in (frame.attrs.get("failed", {}) | remarks).items():
+        yield reason if reason.startswith(model) else f"{model}: {reason}"
 
 
 def _sentences(shown: set[str]) -> str:

@@ -195,8 +195,8 @@ def _effective_depth(setting: Setting) -> dict[str, Any]:
     row = network_row(
         setting.reference, input=_input(setting), analyses=("effective_depth",), **setting.options
     )
-    if row["status"] != "ok":
-        raise ArchscopeError(row["status"])
+    if row["remarks"]:
+        raise ArchscopeError(row["remarks"])
     return {"effective_depth": row["effective_depth"]}
 
 

@@ -158,8 +158,16 @@ def test_effective_depth_is_measured_on_demand_only():
 
 def test_an_effective_depth_that_cannot_be_measured_leaves_the_rest():
     frame = compare(Dead(4, 2), inputs=(torch.ones(1, 4),), effective_depth=True)
-    assert "no effective depth" in frame["status"][0]
-    assert frame["macs"][0] > 0
+    assert "no effective depth" in frame["remarks"][0]
+    assert (frame["status"][0], frame["macs"][0]) == ("ok", 8)
+
+
+def test_a_network_without_a_training_step_keeps_its_other_figures():
+    pytest.importorskip("torchvision")
+    frame = compare(["torchvision:ssdlite320_mobilenet_v3_large", "alexnet"])
+    assert "no training step" in frame["remarks"][0] and frame["remarks"][1] is None
+    assert frame["training_peak_bytes"].isna().tolist() == [True, False]
+    assert frame["peak_bytes"][0] > 0 and set(frame["status"]) == {"ok"}
 
 
 def test_an_interrupt_leaves_what_is_done(monkeypatch):
