@@ -48,7 +48,8 @@ class RooflineReport:
             caption=[
                 f"{self._run()}. Ridge point {device.ridge(self._dtype):.1f} FLOP/B.",
                 f"Ceilings: {_ceilings(device)}; {_bandwidths(device)}; "
-                f"{1e6 * device.launch:.3g} us a launch{_assumed(device)}. Source: {_source(device)}.",
+                f"{1e6 * device.launch:.3g} us a launch{_assumed(device)}. "
+                f"Source: {_source(device)}.",
                 "Least times, one operator after the other: every operand read and every result "
                 f"written once, no fusion, {_cache(device)}. Of the whole, " + self._by_bound(),
             ],
