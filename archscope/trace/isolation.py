@@ -167,7 +167,7 @@ def _keep_mode(module: nn.Module) -> None:
     def stay(mode: bool = True) -> nn.Module:
         return module
 
-    module.train = module.eval = stay  # type: ignore[assignment,method-assign]
+    module.train = module.eval = stay  # type: ignore[method-assign]
 
 
 def _replace_attributes(module: nn.Module, stand_in: _StandInMaker) -> None:
