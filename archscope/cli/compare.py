@@ -93,7 +93,7 @@ def compare(
         input=[parse_input(text) for text in inputs] or None,
         analyses=_names(analyses) or ANALYSES[:-1],
         execution={} if dtype is None else {"dtype": dtype},
-        progress=_Progress(),
+        progress=Progress(),
         **how,
         **settings_of("compare", settings, seq_len),
     )
@@ -113,7 +113,7 @@ def _names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
-class _Progress:
+class Progress:
     """Where the comparison is, on stderr, now and then."""
 
     def __init__(self) -> None:

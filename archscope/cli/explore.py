@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli.compare import _Progress as Progress
+from archscope.cli.compare import Progress
 from archscope.cli.compare import compare as compare_command
 from archscope.cli.errors import remark
 from archscope.cli.options import settings_of
