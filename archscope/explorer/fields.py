@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# How a value is written: 4.09 G, 97.8 MiB, 76.13 %, 12.4 ms, 2015, 152.
-Kind = Literal["count", "bytes", "percent", "whole", "year", "number", "text", "flag"]
+# How a value is written: 4.09G, 97.8 MiB, 76.13 % (of 76.13, or as a share of 0.7613), 152, 2015.
+Kind = Literal["count", "bytes", "percent", "share", "whole", "year", "number", "text", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ KNOWN = (
     Field("paths", "Paths", "count", about="routes from input to output"),
     Field("mean_path", "Mean path", "number", about="mean length of all paths"),
     Field("effective_depth", "Effective depth", "number", about="by the gradient that arrives"),
-    Field("coverage", "Coverage", "number", about="share with a known cost formula"),
+    Field("coverage", "Coverage", "share", about="of operators and elements, by cost formulas"),
     Field("top1", "Top-1 accuracy", "percent", better=1, accuracy=True),
     Field("top5", "Top-5 accuracy", "percent", better=1, accuracy=True),
     Field("protocol", "Protocol", "text", about="how the accuracy was evaluated"),
     Field("accuracy_source", "Accuracy from", "text"),
     Field(
         "top1_per_mparams",
-        "Top-1 per million parameters",
+        "Top-1 per M parameters",
         "number",
         unit="%/M",
         better=1,
@@ -73,7 +73,8 @@ KNOWN = (
     Field("energy_mj", "Energy per sample", "number", unit="mJ", better=-1),
     Field("power_w", "Power", "number", unit="W", better=-1),
     Field("pareto", "On the front", "flag", about="of top-1 against MACs within its protocol"),
-    Field("status", "Status", "text", about="ok, or why figures are missing"),
+    Field("status", "Status", "text", about="ok, or why there are no figures"),
+    Field("remarks", "Remarks", "text", about="why some figures are missing"),
 )
 
 _UNITS = {"_ms": "ms", "_mj": "mJ", "_w": "W", "_per_s": "/s"}

@@ -27,7 +27,8 @@ def networks(frame: pd.DataFrame) -> dict[str, Any]:
             must have, and columns that are not known are shown by their names.
 
     Returns:
-        ``labels`` (a different one for each row) and ``fields``: for each column its description
+        ``labels`` (a different one for each row), the ``protocol`` to begin with and the ``notes``
+        of the comparison, as far as it has them, and ``fields``: for each column its description
         and either ``values`` (numbers, null where missing, whole numbers beyond 2^53 as text) or
         ``words`` and ``codes`` (texts, -1 where missing).
 
@@ -46,6 +47,8 @@ def networks(frame: pd.DataFrame) -> dict[str, Any]:
     ]
     return {
         "labels": _labels(columns),
+        "protocol": str(frame.attrs.get("protocol") or ""),
+        "notes": [str(note) for note in frame.attrs.get("notes", ())],
         "fields": [_coded(field, columns[field.name]) for field in ordered],
     }
 

@@ -9,7 +9,7 @@ const spread = new Map();
 
 /** Whether the values span so many orders that most would crowd into a corner. */
 function wantsLog(field) {
-  if (!field || ["percent", "year"].includes(field.kind)) return false;
+  if (!field || ["percent", "share", "year"].includes(field.kind)) return false;
   if (!spread.has(field.name)) {
     const positive = [...field.numbers].filter((value) => Number.isFinite(value) && value > 0);
     const [low, high] = bounds(positive);
@@ -97,7 +97,7 @@ function powers(base, within, every, low, high) {
 function tickText(field, value) {
   if (field.kind === "bytes") return writtenBytes(value).replace(".0 ", " ");
   if (field.kind === "count") return shortCount(value);
-  if (field.kind === "year") return String(value);
+  if (["year", "share"].includes(field.kind)) return writtenNumber(field, value);
   return Math.abs(value) >= 10000 ? shortCount(value) : String(Number(value.toPrecision(6)));
 }
 

@@ -36,7 +36,7 @@ function figureList(row, { exact = false, boxed = false } = {}) {
 
 /** What nothing here has, in one line: it was not measured, and is not 0. */
 function unmeasured() {
-  const names = [...fields.values()].filter((field) => !field.known && field.name !== "status");
+  const names = numericFields().filter((field) => !field.known);
   if (!names.length) return null;
   const text = names.map((field) => field.title).join(", ");
   return element("p", { className: "missing" }, `Not measured for any network here: ${text}.`);

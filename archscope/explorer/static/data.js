@@ -48,15 +48,16 @@ function protocolOf(row) {
   return protocolOfRow[row];
 }
 
-/** The protocols, the one that is shown by default first: single-crop, or what most rows have. */
+/** The protocols, the one that is shown by default first: the one that was asked for,
+ * single-crop, or what most rows have. */
 const protocols = (() => {
   const counts = new Map();
   for (const row of allRows) {
     const protocol = protocolOf(row);
     if (protocol) counts.set(protocol, (counts.get(protocol) ?? 0) + 1);
   }
-  const first = ([a, n], [b, m]) =>
-    (b === "single-crop") - (a === "single-crop") || m - n || a.localeCompare(b);
+  const rank = (name) => 2 * (name === source.protocol) + (name === "single-crop");
+  const first = ([a, n], [b, m]) => rank(b) - rank(a) || m - n || a.localeCompare(b);
   return new Map([...counts].sort(first));
 })();
 

@@ -107,7 +107,7 @@ function barOptions(name, values) {
   const kinds = byCount(opened.layers.kind.filter((_, n) => values[n] > 0)).map(([kind]) => kind);
   const colour = kindColours(kinds);
   const highest = Math.max(...opened.bars.map((n) => values[n]), 1e-9);
-  const marks = linearTicks(field, 0, highest, 4);
+  const marks = linearTicks(field, 0, highest, 5);
   return {
     animation: false,
     grid: { ...BAR_AREA, containLabel: false },

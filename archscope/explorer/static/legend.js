@@ -83,13 +83,13 @@ function protocolMark(protocol) {
 }
 
 function frontLegend() {
-  if (!view.pareto) return null;
+  if (!view.pareto || !fields.has(view.x) || !fields.has(view.y)) return null;
   const wish = (axis) => {
     const field = fields.get(view[axis]);
-    return `${bestOf(axis) > 0 ? "more" : "less"} ${field.title}`;
+    return `${bestOf(axis) > 0 ? "higher" : "lower"} ${field.title}`;
   };
   const line = element("i", { className: "dash", "aria-hidden": "true" });
-  return part("Pareto front", line, `no other has ${wish("y")} and ${wish("x")}`);
+  return part("Pareto front", line, `no other is as good on both: ${wish("y")}, ${wish("x")}`);
 }
 
 // ---- the caption --------------------------------------------------------------------------------

@@ -12,9 +12,25 @@ function update(changes) {
   }
   if (axes && !("range" in changes)) view.range = null;
   Object.assign(view, changes);
-  const kept = fragment();
-  history.replaceState(null, "", kept ? `#${kept}` : location.pathname + location.search);
+  keep();
   draw();
+}
+
+const BETWEEN_KEEPS = 350; // ms: a browser refuses an address that changes with every frame
+let kept = -Infinity;
+let keeping = null;
+
+/** Write the view into the address: at once, and then no more often than it bears. */
+function keep() {
+  clearTimeout(keeping);
+  const wait = kept + BETWEEN_KEEPS - performance.now();
+  if (wait > 0) {
+    keeping = setTimeout(keep, wait);
+    return;
+  }
+  kept = performance.now();
+  const text = fragment();
+  history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
 
 let due = false;
@@ -133,7 +149,7 @@ function makeControls() {
   const colours = words.map((field) => [field.name, field.title]);
   fillSelect("colour", [["", "one colour"], ...colours, ...numericChoices()]);
   fillSelect("names", [
-    ...[["front", "on the front"], ["selected", "selected"]],
+    ...[["", "automatic"], ["front", "on the front"], ["selected", "selected"]],
     ...[["all", "as many as fit"], ["none", "none"]],
   ]);
   for (const axis of ["x", "y"]) {
@@ -184,6 +200,8 @@ function save(text) {
 }
 
 async function copyLink() {
+  kept = -Infinity;
+  keep();
   try {
     await navigator.clipboard.writeText(location.href);
     byId("copy-link").textContent = "Copied";
@@ -201,6 +219,7 @@ function readAddress() {
   draw();
 }
 
+byId("notes").append(...source.notes.map((note) => element("li", {}, note)));
 byId("convention").textContent = `archscope ${source.version}. ${source.convention}`;
 if (innerWidth < 900) byId("filters").open = false;
 makeFilters();

@@ -42,6 +42,7 @@ function writtenNumber(field, value) {
   if (field.kind === "bytes") return writtenBytes(value);
   if (field.kind === "whole") return Number.isInteger(value) ? grouped(value) : significant(value);
   if (field.kind === "year") return String(value);
+  if (field.kind === "share") return `${significant(100 * value)} %`;
   return significant(value);
 }
 

@@ -77,7 +77,8 @@ function sizeScale(placed) {
   const largest = Math.min(crowd, plot.clientWidth / 18);
   if (!field) return { of: () => Math.max(SMALLEST + 1, 7 - placed.length / 400) };
   const [, high] = bounds(placed.map((row) => numberOf(field, row)).filter(Number.isFinite));
-  const radius = (value) => Math.max(SMALLEST, largest * Math.sqrt(Math.max(value, 0) / high));
+  const share = (value) => (high > 0 ? Math.max(value, 0) / high : 0);
+  const radius = (value) => Math.max(SMALLEST, largest * Math.sqrt(share(value)));
   return {
     field,
     high,
@@ -96,6 +97,7 @@ let drawn = { points: [], axes: null, area: null };
 
 function drawScatter(state) {
   const { placed, selected } = state;
+  if (!fields.has(view.x) || !fields.has(view.y)) return { colours: colourScale(), sizes: {} };
   const area = plotArea();
   const axes = {
     x: makeAxis(fields.get(view.x), isLog("x"), placed, view.range?.slice(0, 2), area.left, area.right),
@@ -144,7 +146,7 @@ function wantedNames(points, onFront, selected) {
   const shown = points.map((point) => point.row);
   const chosen = shown.filter((row) => selected.has(row));
   if (view.names === "selected") return chosen;
-  const all = view.names === "all" || points.length <= 40;
+  const all = view.names === "all" || (view.names === "" && points.length <= 40);
   return [...new Set([...chosen.slice(0, 60), ...onFront, ...(all ? shown : [])])];
 }
 

@@ -16,7 +16,7 @@ const defaults = (() => {
     ybest: null,
     colour: fields.get("family")?.known ? "family" : "",
     size: usable("params") ? "params" : "",
-    names: "front",
+    names: "", // as many as fit where there are few, else the front and what is selected
     pareto: true,
     zoom: false,
     range: null, // zoomed: [x from, to, y from, to]
@@ -109,7 +109,7 @@ function possible(name, value) {
     y: usable,
     size: (v) => v === "" || usable(v),
     colour: (v) => v === "" || fields.has(v),
-    names: (v) => ["front", "all", "selected", "none"].includes(v),
+    names: (v) => ["", "front", "all", "selected", "none"].includes(v),
     theme: (v) => ["", "light", "dark"].includes(v),
     protocols: (v) => v.every((protocol) => protocols.has(protocol)),
     families: (v) => v.every((family) => family === NOT_STATED || isFamily(family)),
