@@ -70,10 +70,10 @@ def network_row(
     row: dict[str, Any] = {"model": name or _name(model, report)}
     found = origin(model)
     row |= {"family": found.family, "source": found.source, "year": found.year}
-    row |= _identity(report)
+    row |= identity(report)
     for analysis in ("compute", "memory", "depth"):
         if analysis in analyses:
-            row |= _DERIVED[analysis](report)
+            row |= DERIVED[analysis](report)
     problems = []
     if "training" in analyses:
         try:
@@ -119,7 +119,8 @@ def _name(model: str | nn.Module, report: Report) -> str:
     return model if isinstance(model, str) else report.trace.model
 
 
-def _identity(report: Report) -> dict[str, Any]:
+def identity(report: Report) -> dict[str, Any]:
+    """What a network is: its batch, first input and dtype, and the size of its weights."""
     trace = report.trace
     floating = (p.dtype for p in trace.parameters if p.dtype.startswith(("float", "bfloat")))
     first = trace.inputs[0] if trace.inputs else ("", (), "")
@@ -160,7 +161,8 @@ def _depth(report: Report) -> dict[str, Any]:
     }
 
 
-_DERIVED = {"compute": _compute, "memory": _memory, "depth": _depth}
+# What each analysis says of a report.
+DERIVED = {"compute": _compute, "memory": _memory, "depth": _depth}
 
 
 def _samples(inputs: Any, report: Report) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def results_of(task: Task, started: Callable[[], object] = lambda: None) -> Iter
     for cell in task.cells:
         clock = _Clock()
         try:
-            values = answers[cell.analysis]()
+            values = json.loads(json.dumps(answers[cell.analysis]()))  # as it will be kept
             yield _result(cell, clock.taken() + shared, values)
         except (Exception, RecursionError) as error:
             yield _result(cell, clock.taken() + shared, {}, reason_of(error, most))
@@ -76,7 +76,7 @@ def reason_of(error: BaseException, limit: int | None = None) -> str:
         line = f"needs more memory than {most}: {line.rstrip(': ')}"
     elif not isinstance(error, ArchscopeError):
         line = f"{type(error).__name__}: {line}"
-    return line[:_REASON]
+    return line[:_REASON].encode(errors="replace").decode()
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
@@ -137,25 +137,29 @@ def _answers(task: Task) -> Mapping[str, Callable[[], dict[str, Any]]]:
 
 
 def _traced(setting: Setting, report: Report) -> Mapping[str, Callable[[], dict[str, Any]]]:
-    from archscope.comparison import row
+    from archscope.comparison.row import DERIVED, identity
 
-    identity = row._identity(report) | _origin(setting.reference)
-    identity["own_input"] = _is_own_input(setting)
-    identity["input_shape"] = list(identity["input_shape"])
-    training = report.trace.mode == "training"
+    known = identity(report) | _origin(setting.reference)
+    known["own_input"] = _is_own_input(setting)
 
-    def memory() -> dict[str, Any]:
-        peak = row._memory(report)["peak_bytes"]
-        return {"training_peak_bytes" if training else "peak_bytes": peak}
+    def answer(analysis: str) -> dict[str, Any]:
+        found = DERIVED[analysis](report)
+        if report.trace.mode == "training":
+            found = _of_training(analysis, found, report)
+        return known | found
 
-    def compute() -> dict[str, Any]:
-        return row._compute(report) | (_backward(report) if training else {})
+    return {analysis: partial(answer, analysis) for analysis in DERIVED}
 
-    return {
-        "compute": lambda: identity | compute(),
-        "memory": lambda: identity | memory(),
-        "depth": lambda: identity | row._depth(report),
-    }
+
+def _of_training(analysis: str, found: dict[str, Any], report: Report) -> dict[str, Any]:
+    if analysis == "memory":
+        return {"training_peak_bytes": found["peak_bytes"]}
+    if analysis == "compute":
+        return found | {name: report.sums[name] for name in _BACKWARD}
+    return found
+
+
+_BACKWARD = ("backward_macs", "backward_flops", "recomputed_macs", "recomputed_flops")
 
 
 def _origin(reference: str) -> dict[str, Any]:
@@ -163,11 +167,6 @@ def _origin(reference: str) -> dict[str, Any]:
 
     found = origin(reference)
     return {"family": found.family, "source": found.source, "year": found.year}
-
-
-def _backward(report: Report) -> dict[str, Any]:
-    names = ("backward_macs", "backward_flops", "recomputed_macs", "recomputed_flops")
-    return {name: report.sums[name] for name in names}
 
 
 def _training(setting: Setting) -> dict[str, Any]:
@@ -254,11 +253,7 @@ def _refused(row: dict[str, Any], without: tuple[str, ...]) -> dict[str, Any]:
     """A measurement as it is kept; one that was not taken is a failure."""
     if row["status"] != "ok":
         raise ArchscopeError(row["status"])
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in row.items()
-        if name not in without
-    }
+    return {name: value for name, value in row.items() if name not in without}
 
 
 def _input(setting: Setting) -> Any:
