@@ -3,6 +3,7 @@
 Each good one notes in the file that $BUILT names that it was built, and by which process.
 """
 
+import mmap
 import os
 import time
 
@@ -53,7 +54,17 @@ class Hangs(Good):
 class Hoards(Good):
     def __init__(self):
         super().__init__()
-        self.kept = [bytearray(1 << 28) for _ in range(200)]
+        self.kept = bytearray(1 << 40)
+
+
+class Maps(Good):
+    """What it takes is no data of its process, of which the system would count the bytes."""
+
+    def forward(self, x):
+        shared = mmap.mmap(-1, 3 << 29)
+        for page in range(0, 3 << 29, mmap.PAGESIZE):
+            shared[page] = 1
+        time.sleep(60)
 
 
 class Dies(Good):

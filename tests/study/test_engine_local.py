@@ -29,15 +29,16 @@ def results(path):
 
 
 def test_bad_networks_fail_with_their_reasons_and_all_others_have_results(networks):
-    names = ("Good", "Raises", "Hangs", "Hoards", "Dies", "First", "Absent")
-    limits = Limits(seconds=4, memory_bytes=2 << 30)
+    names = ("Good", "Raises", "Hangs", "Hoards", "Maps", "Dies", "First", "Absent")
+    limits = Limits(seconds=6, memory_bytes=1 << 30)
     counts = study.run("s.db", [grid(*names)], study.engine("local", workers=2), limits=limits)
-    assert counts == {"pending": 0, "done": 6, "failed": 15}
+    assert counts == {"pending": 0, "done": 6, "failed": 18}
     found = results("s.db")
     expected = {
         "Raises": "ValueError: no",
-        "Hangs": "took more than 4 s",
-        "Hoards": "needs more memory than 2.0 GiB",
+        "Hangs": "took more than 6 s",
+        "Hoards": "needs more memory than 1.0 GiB",
+        "Maps": "needs more memory than 1.0 GiB",
         "Dies": "was ended by SIGABRT, 2 times",
         "Absent": "unknown name in networks.py 'Absent'",
     }

@@ -118,9 +118,10 @@ class _Worker:
     def __init__(self) -> None:
         ours, theirs = socketpair()
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
-        command = [sys.executable, "-m", "archscope.study.engines.worker", str(theirs.fileno())]
+        # With the driver's own path, and without the directory that `-m` would put before it.
+        command = [sys.executable, "-P", "-m", "archscope.study.engines.worker"]
         self.process = subprocess.Popen(
-            command,
+            [*command, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -172,7 +173,7 @@ class _Pool:
     def __init__(self, size: int):
         self.size = size
         self.workers: list[_Worker] = []
-        self.again: deque[tuple[Task, int]] = deque()  # with the number of the attempt
+        self.waiting: deque[tuple[Task, int]] = deque()  # with the number of the attempt
         self.failed_startups = 0
 
     def close(self) -> None:
@@ -181,40 +182,38 @@ class _Pool:
         self.workers.clear()
 
     def carry_out(self, tasks: Iterator[Task]) -> Iterator[Result]:
-        following = self._next(tasks)
-        while following is not None or any(worker.assigned for worker in self.workers):
-            while following is not None and (worker := self._free_for(following[0])):
-                worker.assign(*following)
-                following = self._next(tasks)
-            if following is not None:
-                self._start_workers()
+        while self._wait_for(tasks) or any(worker.assigned for worker in self.workers):
+            self._assign()
+            self._start_workers()
             for worker in self._spoken():
                 yield from self._heard(worker)
             for worker in list(self.workers):
                 yield from self._looked_at(worker)
-            if following is None:
-                following = self._next(tasks)
 
-    def _next(self, tasks: Iterator[Task]) -> tuple[Task, int] | None:
-        if self.again:
-            return self.again.popleft()
-        task = next(tasks, None)
-        return None if task is None else (task, 1)
+    def _wait_for(self, tasks: Iterator[Task]) -> bool:
+        """Take no more tasks than there are processes; whether one waits."""
+        while len(self.waiting) < self.size and (task := next(tasks, None)):
+            self.waiting.append((task, 1))
+        return bool(self.waiting)
+
+    def _assign(self) -> None:
+        while self.waiting and (worker := self._free_for(self.waiting[0][0])):
+            worker.assign(*self.waiting.popleft())
 
     def _free_for(self, task: Task) -> _Worker | None:
         busy = {w.assigned.task.device for w in self.workers if w.assigned is not None}
-        if (
-            "cpu" in busy
-            or (task.device == "cpu" and busy)
-            or (task.device and task.device in busy)
-        ):
+        in_the_way = busy if task.device == "cpu" else busy & {"cpu", task.device or "cpu"}
+        if in_the_way:
             return None
         return next((worker for worker in self.workers if worker.idle), None)
 
     def _start_workers(self) -> None:
-        """As many as there is work for: one more whenever none is idle or on its way."""
-        waiting = any(worker.assigned is None for worker in self.workers)
-        if not waiting and len(self.workers) < self.size:
+        """As many as have something to do; what runs alone needs one."""
+        if not self.waiting:
+            return
+        wanted = 1 if self.waiting[0][0].device == "cpu" else len(self.waiting)
+        wanted -= sum(worker.assigned is None for worker in self.workers)
+        for _ in range(min(wanted, self.size - len(self.workers))):
             self.workers.append(_Worker())
 
     def _spoken(self) -> list[_Worker]:
@@ -271,7 +270,7 @@ class _Pool:
         yield from (failure(cell, reason, attempts=assigned.attempt) for cell in guilty)
         rest = tuple(cell for cell in assigned.remaining if cell not in guilty)
         if rest:
-            self.again.append((replace(assigned.task, cells=rest), assigned.attempt))
+            self.waiting.appendleft((replace(assigned.task, cells=rest), assigned.attempt))
 
     def _ended(self, worker: _Worker) -> Iterator[Result]:
         """A worker has ended by itself, or somebody has ended it."""
@@ -286,7 +285,7 @@ class _Pool:
             self._remove(worker)
             rest = tuple(assigned.remaining)
             if rest:
-                self.again.append((replace(assigned.task, cells=rest), assigned.attempt + 1))
+                self.waiting.appendleft((replace(assigned.task, cells=rest), assigned.attempt + 1))
         else:
             reason = f"its process {_manner(status)}, {ATTEMPTS} times"
             yield from self._stopped(worker, f"{reason}: {words}" if words else reason)
