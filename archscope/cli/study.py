@@ -119,7 +119,7 @@ def run_study(
     asked = {name: value for name, value in axes.items() if value is not None}
     asked |= {"models": [model for part in models for model in part]} if models else {}
     asked |= {"input": list(inputs)} if inputs else {}
-    asked |= {"options": settings_of("", settings, None)} if settings else {}
+    asked |= {"options": settings_of("a study", settings, None)} if settings else {}
     if grid is not None and asked:
         raise InvalidInput(f"give {grid} or options such as --{next(iter(asked))}, not both")
     plan = studies.read_plan(grid) if grid else studies.Plan((studies.Grid.of(asked),))

@@ -122,20 +122,20 @@ def _row(setting: Setting, cells: list[sqlite3.Row], device: str | None) -> dict
         row |= values if wanted is None else {name: values.get(name) for name in wanted}
     if "input_shape" in row:
         row["input_shape"] = tuple(row["input_shape"])
-    return row | {"status": _status(cells)}
+    return row | _said(cells)
 
 
-def _status(cells: list[sqlite3.Row]) -> str:
+def _said(cells: list[sqlite3.Row]) -> dict[str, str | None]:
+    """As in a comparison: a row with some figures is ok, and remarks say why it lacks others."""
     reasons: dict[str, list[str]] = {}
     for cell in cells:
         if cell["state"] != "done":
             reason = cell["reason"] if cell["state"] == "failed" else "not done yet"
             reasons.setdefault(reason, []).append(cell["analysis"])
-    if not reasons:
-        return "ok"
-    if len(reasons) == 1 and len(cells) == len(next(iter(reasons.values()))):
-        return next(iter(reasons))
-    return "; ".join(f"no {', '.join(names)}: {reason}" for reason, names in reasons.items())
+    missing = "; ".join(f"no {', '.join(names)}: {reason}" for reason, names in reasons.items())
+    if sum(map(len, reasons.values())) < len(cells):
+        return {"status": "ok", "remarks": missing or None}
+    return {"status": next(iter(reasons)) if len(reasons) == 1 else missing, "remarks": None}
 
 
 def _completed(store: Store, known: dict[str, dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -83,7 +83,9 @@ def test_a_row_says_why_figures_are_missing(networks):
             " AND setting_id = 1"
         )
         store.connection.execute("UPDATE cells SET state = 'pending' WHERE setting_id = 2")
-    assert list(study.frame("s.db")["status"]) == ["no training: no gradient", "not done yet"]
+    frame = study.frame("s.db")
+    assert list(frame["status"]) == ["ok", "not done yet"]
+    assert list(frame["remarks"]) == ["no training: no gradient", None]
 
 
 def test_measurements_stand_in_a_row_per_device(networks):
