@@ -15,7 +15,7 @@ import click
 from archscope.devices import LEARNED
 from archscope.prediction.efficiency import written
 from benchmarks.prediction_fit import learn
-from benchmarks.prediction_measure import Plan
+from benchmarks.prediction_measure import DATA, Plan
 from benchmarks.prediction_measure import measure as measured
 from benchmarks.prediction_report import reported
 from benchmarks.results import RESULTS
@@ -35,6 +35,7 @@ def main() -> None:
 @click.option("--batch", type=int, multiple=True, default=(1, 4))
 @click.option("--rounds", type=int, default=2)
 @click.option("--max-seconds", type=float, default=1.0, help="For each row, after the warm-up.")
+@click.option("--fresh", is_flag=True, help="Begin anew; what was measured before is deleted.")
 def measure(
     name: str,
     device: str,
@@ -42,8 +43,12 @@ def measure(
     batch: tuple[int, ...],
     rounds: int,
     max_seconds: float,
+    fresh: bool,
 ) -> None:
     """Measure all networks on the device at hand."""
+    if fresh:
+        for ending in (".csv", ".json"):
+            (DATA / f"latency-{name}{ending}").unlink(missing_ok=True)
     counts = threads if device == "cpu" else (None,)
     click.echo(measured(name, device, Plan(counts, batch, rounds, max_seconds), click.echo))
 

@@ -23,7 +23,8 @@ _KINDS = 4  # of layers with a colour of their own
 _NAMED = 4  # layers
 _LARGEST = 1.0  # points for every inch of width, radius of the layer that takes the most time
 _SMALLEST = 1.2
-_LETTERS = 6.5
+_LETTERS, _TITLE = 6.5, 8.0
+_LEFT = 0.58  # inches for the rates and their name
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def roofline(
         axes = figure.subplots()
         # Fixed, not by a layout engine: names are placed in axes whose size is final.
         words = max(text_width(text, _LETTERS) for text in _levels(device).values()) / 72
-        left, right, top = 0.58 / size[0], 1 - (words + 0.1) / size[0], 1 - 0.38 / size[1]
+        left, right = _LEFT / size[0], 1 - (words + 0.1) / size[0]
+        top = 1 - (0.5 if narrow else 0.26) / size[1]
         figure.subplots_adjust(left, (1.22 if narrow else 0.98) / size[1], right, top)
         colours = _colours(dots)
         _limit(axes, dots, device, frame.attrs["dtype"])
@@ -300,9 +302,14 @@ def _words(figure: Figure, frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bo
         axis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-    title = f"{attrs['model']} on {attrs['device'].title}"
     run = f"{attrs['dtype']}, batch {attrs['batch']}, {attrs['mode']}"
-    axes.set_title(f"{title}\n{run}" if narrow else f"{title}; {run}", loc="left", fontsize=8)
+    if narrow:
+        lines = [attrs["model"], attrs["device"].title, run]
+    else:
+        lines = [f"{attrs['model']} on {attrs['device'].title}; {run}"]
+    room = 72 * (figure.get_figwidth() - _LEFT) - 4
+    size = min(_TITLE, *(_TITLE * room / text_width(line, _TITLE) for line in lines))
+    axes.set_title("\n".join(lines), loc="left", fontsize=size, parse_math=False)
     figure.text(0.02, 0.02, _footnote(frame, dots, narrow), fontsize=6, color=GREY, va="bottom")
 
 
