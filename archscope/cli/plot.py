@@ -2,67 +2,164 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import Any
 
 import click
 
 from archscope.cli.completion import references
-from archscope.cli.errors import remark
-from archscope.cli.options import OneOf, WholeNumber
+from archscope.cli.figures import DRAWN, Range, Request, figure
+from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
 from archscope.devices import DTYPES
-from archscope.errors import ArchscopeError, InvalidInput
+from archscope.errors import InvalidInput
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+KINDS = (*DRAWN, "graph")
+_PROTOCOLS = ("single-crop", "10-crop", "multi-crop", "dense", "other")
+_DEPTHS = {"effective": "effective_depth", "mean": "mean_path", "longest": "depth"}
 
-KINDS = ("depth", "gradient-flow", "through-time", "graph", "roofline")
+
+class Inches(click.ParamType):
+    """7x4.6; or the width alone."""
+
+    name = "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:x(\d+(?:\.\d+)?))?", str(value).strip())
+        if found is None:
+            raise InvalidInput(f"--size '{value}' is no size in inches; write 3.4x3.6 or 7")
+        width = float(found[1])
+        tall = 0.66 if width >= 5.5 else 1.1  # below narrow panels stands the key
+        height = float(found[2]) if found[2] else round(tall * width, 2)
+        if not 2 <= min(width, height) <= max(width, height) <= 50:
+            raise InvalidInput(f"--size {value} is not between 2 and 50 inches; write 3.4x3.6")
+        return width, height
+
+
+class Over(click.ParamType):
+    """input=128..512, batch=1..64, seq_len=128..4096:128."""
+
+    name = "RANGE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Range:
+        from archscope.cli.memory import Range as MemoryRange
+
+        text = re.sub(r"^\s*input\s*=", "size=", str(value))
+        try:
+            return MemoryRange().convert(text, param, ctx)
+        except InvalidInput:
+            raise InvalidInput(
+                f"--over '{value}' is no range; write input=128..512, batch=1..64 or "
+                "seq_len=128..4096:128"
+            ) from None
 
 
 @click.command()
 @click.argument("kind", type=OneOf("kind", KINDS))
 @click.argument("models", nargs=-1, required=True, shell_complete=references)
-@click.option("-o", "--output", "file", required=True, metavar="FILE", help=".png, .pdf or .svg.")
-@click.option("--samples", type=WholeNumber(), default=4, help="Samples of each network; 4.")
-@click.option("--seeds", type=WholeNumber(), default=1, help="Initialisations; 1.")
-@click.option("--seq-len", type=WholeNumber(), default=50, help="Steps, for through-time; 50.")
+@click.option(
+    "-o", "--output", "file", required=True, metavar="FILE", help=".svg, .png, .pdf or .html."
+)
+@click.option("--size", type=Inches(), help="Inches: 7x4.6; 3.4x3.6 is a paper's column.")
+@model_options()
+@click.option("--dtype", type=OneOf("dtype", DTYPES), help="Of weights and inputs.")
+@click.option("--accuracy", metavar="FILE", help="A CSV table with the columns model, top1.")
+@click.option(
+    "--protocol",
+    type=OneOf("protocol", _PROTOCOLS),
+    default="single-crop",
+    help="Of accuracies; others are drawn hollow.",
+)
+@click.option("--measured", multiple=True, metavar="FILE", help="Of archscope latency or energy.")
+@click.option("--measured-where", metavar="CONDITION", help="Its rows: \"device == 'cuda:0'\".")
+@click.option("--ops", type=OneOf("ops", ("flops", "macs")), default="flops", help="What counts.")
+@click.option("--density-lines", is_flag=True, help="Lines of equal accuracy per operation.")
+@click.option("--log/--linear", default=None, help="Axis of operations; by its range if absent.")
+@click.option("--over", type=Over(), help="Of scaling: input=128..512, batch=1..64, seq_len=...")
+@click.option("--cost", metavar="COLUMN", help="Of scaling, timeline and layers: macs, params, ...")
+@click.option("--depth", type=OneOf("depth", _DEPTHS), help="Of accuracy-vs-depth.")
+@click.option(
+    "--level", type=OneOf("level", ("layer", "block")), default="layer", help="Of layers."
+)
+@click.option(
+    "--optimizer",
+    type=OneOf("optimizer", ("sgd", "momentum", "adam", "adamw")),
+    help="Of a memory-timeline in --mode training.",
+)
 @click.option("--device", metavar="NAME", help="Of a roofline: h100; see archscope device list.")
-@click.option("--dtype", type=OneOf("dtype", DTYPES), help="Of a roofline.")
-@click.option("--measured", metavar="FILE", help="Of a roofline: from latency --layers, .csv.")
+@click.option("--samples", type=WholeNumber(), default=4, help="Of gradients; 4.")
+@click.option("--seeds", type=WholeNumber(), default=1, help="Initialisations; 1.")
+@click.pass_context
 def plot(
+    ctx: click.Context,
     kind: str,
     models: tuple[str, ...],
     file: str,
-    samples: int,
-    seeds: int,
-    seq_len: int,
-    device: str | None,
+    asked: Asked,
     dtype: str | None,
-    measured: str | None,
+    optimizer: str | None,
+    depth: str | None,
+    ops: str,
+    density_lines: bool,
+    log: bool | None,
+    **given: Any,
 ) -> None:
     """Draw a picture of MODELS into a file.
 
-    KIND is depth (paths and gradient by length), gradient-flow (the gradient at every layer) or
-    through-time (paths and gradient of recurrent networks by time lag), graph (the modules of one
-    model with their costs, .svg, or .dot for Graphviz) or roofline (the layers of one model under
-    the ceilings of a --device).
+    MODELS are references as for `archscope table`, or patterns: 'resnet*', 'timm:resnet*'.
+
+    \b
+    KIND after Canziani et al., arXiv:1605.07678:
+      accuracy                a bar per network          (Fig. 1)
+      accuracy-vs-ops         area for parameters        (Fig. 2)
+      time-vs-batch           from --measured            (Fig. 3)
+      power-vs-batch          from --measured            (Fig. 4)
+      memory-vs-batch                                    (Fig. 5)
+      memory-vs-params        with a linear fit          (Fig. 6)
+      ops-vs-time             from --measured            (Fig. 7)
+      ops-vs-power            from --measured            (Fig. 8)
+      accuracy-vs-throughput  from --measured            (Fig. 9)
+      density                 accuracy per parameter     (Fig. 10)
+    \b
+    KIND of one network:
+      layers                  costs along the network
+      memory-timeline         bytes alive at each operator
+      roofline                under the ceilings of a --device
+      graph                   its modules, .svg, or .dot for Graphviz
+    \b
+    KIND of several:
+      scaling                 a --cost --over a range
+      accuracy-vs-depth, timeline (by year)
+      depth                   paths and gradient by length
+      gradient-flow           the gradient at every layer
+      through-time            paths and gradient of recurrent networks
     """
     if kind == "graph":
         _graph(models, file)
         return
-    if not file.lower().endswith((".png", ".pdf", ".svg")):
-        raise InvalidInput(f"a picture is a .png, .pdf or .svg file, not {file}")
-    if kind == "depth":
-        figure = _depth(models, samples, seeds)
-    elif kind == "gradient-flow":
-        figure = _gradient_flow(models, samples)
-    elif kind == "roofline":
-        figure = _roofline(models, device, dtype, measured)
-    else:
-        figure = _through_time(models, samples, seeds, seq_len)
-    try:
-        figure.savefig(file)
-    except OSError as error:
-        raise ArchscopeError(f"cannot write {file}: {error.strerror}") from error
+
+    from archscope.plots.files import picture_format, save
+
+    picture_format(file)
+    stated = {"dtype": dtype, "optimizer": optimizer}
+    request = Request(
+        kind,
+        models,
+        asked,
+        execution={name: value for name, value in stated.items() if value is not None},
+        depth=_DEPTHS[depth] if depth else None,
+        style={"ops": ops, "density_lines": density_lines, "log": log},
+        **given,
+    )
+    drawn = figure(request)
+    if request.size is not None:
+        drawn.set_size_inches(request.size)
+    save(drawn, file)
+    if request.failed:
+        ctx.exit(1)
 
 
 def _graph(models: tuple[str, ...], file: str) -> None:
@@ -74,53 +171,3 @@ def _graph(models: tuple[str, ...], file: str) -> None:
         raise InvalidInput("a graph is of one model, and a .svg or .dot file")
     graph = module_graph(analyze(models[0]).trace)
     write_text(file, to_svg(graph) if file.lower().endswith(".svg") else to_dot(graph))
-
-
-def _roofline(
-    models: tuple[str, ...], device: str | None, dtype: str | None, measured: str | None
-) -> Figure:
-    from archscope.calibrated import device_named
-    from archscope.cli.roofline import own_times, picture, traced
-
-    if len(models) != 1 or device is None:
-        raise InvalidInput("a roofline is of one model, and of a device: --device h100")
-    card = device_named(device)
-    times = own_times(measured) if measured else None
-    return picture(traced(models[0], card, dtype), card, dtype, times)
-
-
-def _depth(models: tuple[str, ...], samples: int, seeds: int) -> Figure:
-    from archscope.gradients import gradient_paths
-    from archscope.plots import depth
-
-    tables = []
-    for model in models:
-        remark(f"{model}:")
-        tables.append(gradient_paths(model, samples=samples, seeds=seeds, progress=remark))
-    return depth(tables)
-
-
-def _gradient_flow(models: tuple[str, ...], samples: int) -> Figure:
-    from archscope.gradients import gradient_flow
-    from archscope.models.catalog import architectures
-    from archscope.plots import gradient_flow as draw
-
-    panels: dict[str, list] = {}
-    for model in models:
-        known = architectures().get(model)
-        family = known.family if known else "other"
-        panels.setdefault(family, []).append(gradient_flow(model, samples=samples))
-    return draw(panels)
-
-
-def _through_time(models: tuple[str, ...], samples: int, seeds: int, seq_len: int) -> Figure:
-    from archscope.gradients import gradient_through_time
-    from archscope.plots import through_time as draw
-    from archscope.recurrent_depth import through_time
-
-    static = {model: through_time(model, steps=seq_len) for model in models}
-    measured = {
-        model: gradient_through_time(model, samples=samples, seeds=seeds, seq_len=seq_len)
-        for model in models
-    }
-    return draw(static, measured)

@@ -5,6 +5,7 @@ from archscope.plots.costs import accuracy_vs_depth, memory_vs_params, timeline
 from archscope.plots.curves import memory_vs_batch, power_vs_batch, scaling, time_vs_batch
 from archscope.plots.depth import depth, gradient_flow, through_time
 from archscope.plots.files import save
+from archscope.plots.layer_bars import layers
 from archscope.plots.memory import timeline as memory_timeline
 from archscope.plots.operations import accuracy_vs_ops, ops_vs_power, ops_vs_time
 from archscope.plots.roofline import roofline
@@ -18,6 +19,7 @@ __all__ = [
     "density",
     "depth",
     "gradient_flow",
+    "layers",
     "memory_timeline",
     "memory_vs_batch",
     "memory_vs_params",

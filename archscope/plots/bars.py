@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from archscope.plots import labels
-from archscope.plots.bubbles import families_block, other_protocols
+from archscope.plots.bubbles import other_protocols
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.captions import caption, conditions
 from archscope.plots.families import looks
@@ -91,11 +91,12 @@ def _bars(
         few = len(bars) <= _MOST_BARS * min(sheet.width / (72 * WIDE), 1)
         _draw(axes, bars, start, main, sheet.width, few)
         axes.set_ylabel(title)
-        sheet.key += [families_block(bars), *_protocols(bars)]
+        sheet.key += [_families(bars), *_protocols(bars)]
         said = caption(
             accuracy_of(frame, main),
             conditions(frame),
             note,
+            "" if few else "Named are networks that no other beats in accuracy and MACs.",
             left_out(frame, bars, "for want of a published accuracy"),
         )
         figure = finish(sheet, said, page)
@@ -124,7 +125,7 @@ def _draw(
         )
     axes.set_xlim(-0.7, len(bars) - 0.3)
     axes.set_ylim(start, start + 1.12 * (max(bar.y for bar in bars) - start))
-    axes.yaxis.set_major_locator(MaxNLocator(7))
+    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(axis="x", visible=False)
     axes.tick_params(axis="x", length=0)
     if not few:
@@ -146,6 +147,12 @@ def _draw(
             fontsize=6,
             rotation=0 if across > 19 else 90,
         )
+
+
+def _families(bars: Sequence[Point]) -> Block:
+    look = looks(bar.family for bar in bars)
+    entries = [Entry((patch(color=look[name].colour),), name, 16) for name in sorted(look)]
+    return Block("family", tuple(entries))
 
 
 def _protocols(bars: Sequence[Point]) -> list[Block]:

@@ -31,6 +31,7 @@ _LARGEST = 0.115  # diameter of the largest bubble in widths of the panel
 _ALPHA = 0.42
 _DASHES = ("--", ":", "-.")
 _MOST_FAMILIES = 24
+_ONLY_THE_BEST = "Names are for networks that no other beats in both."
 _STEPS = (5, 35, 65, 95, 125, 155)  # of Canziani's legend, in millions of parameters
 _WIDE_RANGE = 60  # times the least from which on an axis is logarithmic
 
@@ -127,7 +128,7 @@ def other_protocols(points: Sequence[Point]) -> list[str]:
 
 def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], weight: str) -> list:
     """The blocks of the key: families, true sizes, protocols, disturbed measurements."""
-    blocks = [families_block(points)]
+    blocks = [_family_block(points)]
     if scale:
         blocks.append(_size_block(points, scale, unit, weight))
     remarks = [
@@ -142,8 +143,7 @@ def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], wei
     return [*blocks, Block("", tuple(remarks))] if remarks else blocks
 
 
-def families_block(points: Sequence[Point]) -> Block:
-    """The families of a picture, each as it is drawn."""
+def _family_block(points: Sequence[Point]) -> Block:
     look = looks(point.family for point in points)
     counted = Counter(point.family for point in points)
     first = sorted(counted, key=lambda name: (-counted[name], name))[:_MOST_FAMILIES]
@@ -242,7 +242,10 @@ def complete(
         finish(sheet, sentences(caption, note), title, settle)
         plans = [_plan(sheet, axes, points, scale, named, lines) for axes, points in drawn]
         missing = dict.fromkeys(name for plan in plans for name in plan.unplaced)
-        found = f"Without a name for want of room: {listed(list(missing))}." if missing else ""
+        found = sentences(
+            _ONLY_THE_BEST if any(len(p.labels) < len(p.bubbles) for p in plans) else "",
+            f"Without a name for want of room: {listed(list(missing))}." if missing else "",
+        )
         if found == note:
             break
         note = found

@@ -140,24 +140,20 @@ def memory_vs_batch(
     Raises:
         InvalidInput: no network of the frame has figures.
     """
-    data = frame.assign(peak_mib=frame["peak_bytes"].astype("float64") / _MIB)
+    data = frame.assign(peak_mib=frame["peak_bytes"].astype("float64") / _MIB, disturbed="")
     return _curves(
         curves(data, "batch", "peak_mib"),
         "batch",
         "peak memory of inference (MiB)",
         caption(
             "Memory is derived: the most bytes alive at once, weights included.",
-            conditions(_first_sizes(frame).drop(columns="batch")),
+            conditions(frame.drop_duplicates("model").drop(columns="batch")),
         ),
         "Memory versus batch size",
         ax,
         size,
         log=True,
     )
-
-
-def _first_sizes(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.drop_duplicates("model")
 
 
 def scaling(
@@ -300,7 +296,7 @@ def _scales(axes: Axes, lines: Sequence[Curve], log: bool) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if near else (1.0,)))
         axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * max(y for line in lines for y in line.ys))
         axes.yaxis.set_major_locator(MaxNLocator(7))
     axes.yaxis.set_major_formatter(plain_number if log else axes.yaxis.get_major_formatter())
     axes.grid(axis="x", visible=False)

@@ -24,11 +24,16 @@ def measured_only(frame: pd.DataFrame, column: str, kind: str, command: str) -> 
         InvalidInput: no row was; the message names the command.
     """
     if column not in frame or frame[column].isna().all():
-        raise InvalidInput(
-            f"{kind} is drawn from measurements, and there is no {column}: measure with "
-            f"`archscope {command} MODEL --batch 1,2,4,8,16 -o FILE.csv`, then --measured FILE.csv"
-        )
+        raise not_measured(kind, command)
     return frame[frame[column].notna()]
+
+
+def not_measured(kind: str, command: str) -> InvalidInput:
+    """The error of a picture of measurements that there are not."""
+    return InvalidInput(
+        f"{kind} is drawn from measurements; make them with `archscope {command} MODEL "
+        "--batch 1,2,4,8,16,32,64 -o FILE.csv` and give --measured FILE.csv"
+    )
 
 
 def common_batches(frame: pd.DataFrame) -> list[int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -12,9 +10,11 @@ from matplotlib.ticker import MaxNLocator
 
 from archscope.analyzers.memory import bytes_by_kind, peak
 from archscope.errors import ArchscopeError
+from archscope.plots.files import save
+from archscope.plots.spans import Span, parts, spans
 from archscope.plots.style import styled
 from archscope.report.numbers import memory as in_bytes
-from archscope.trace.records import Op, Trace
+from archscope.trace.records import Trace
 
 # What is there all the time at the bottom, what comes and goes on top.
 _COLOURS = {
@@ -28,15 +28,6 @@ _COLOURS = {
 }
 _MOST_LABELS = 26
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
-
-
-@dataclass(frozen=True)
-class _Span:
-    """Operators start <= i < end of one part of the model, or of one phase."""
-
-    label: str
-    start: int
-    end: int
 
 
 def timeline(trace: Trace) -> Figure:
@@ -86,8 +77,8 @@ def save_timeline(trace: Trace, path: str | Path) -> None:
         ArchscopeError: a file that cannot be written, or whose ending is of no picture.
     """
     try:
-        timeline(trace).savefig(path)
-    except (OSError, ValueError) as error:
+        save(timeline(trace), path)
+    except ArchscopeError as error:
         raise ArchscopeError(f"cannot draw into {path}: {error}") from error
 
 
@@ -113,7 +104,7 @@ def _mark_peak(axes: Axes, trace: Trace, op: int, height: float, where: str) -> 
 
 def _mark_phases(axes: Axes, trace: Trace) -> None:
     """The phases' names along the top, with a line between them."""
-    phases = _spans([op.phase for op in trace.ops])
+    phases = spans([op.phase for op in trace.ops])
     if len(phases) == 1:
         return
     for span in phases:
@@ -135,10 +126,10 @@ def _mark_phases(axes: Axes, trace: Trace) -> None:
 
 def _mark_layers(axes: Axes, trace: Trace) -> None:
     """Parts of the model on the axis, at the deepest level whose names find room."""
-    spans = _parts(trace)
+    found = _parts(trace)
     total = max(len(trace.ops), 1)
-    axes.set_xticks(sorted({span.start for span in spans} | {total}), minor=True)
-    room = [span for span in spans if span.end - span.start >= 0.022 * total]
+    axes.set_xticks(sorted({span.start for span in found} | {total}), minor=True)
+    room = [span for span in found if span.end - span.start >= 0.022 * total]
     axes.set_xticks(
         [(span.start + span.end) / 2 for span in room],
         [span.label for span in room],
@@ -150,29 +141,9 @@ def _mark_layers(axes: Axes, trace: Trace) -> None:
     axes.set_xlabel(f"operators in the order in which they run ({len(trace.ops):,})")
 
 
-def _parts(trace: Trace) -> list[_Span]:
-    deepest = max((op.module.count(".") + 1 for op in trace.ops), default=1)
+def _parts(trace: Trace) -> list[Span]:
     if len(trace.ops) <= _MOST_LABELS // 2:
-        return _spans([op.module or op.name for op in trace.ops])
-    spans: list[_Span] = []
-    for depth in range(1, deepest + 1):
-        finer = _spans([_prefix(op, depth) for op in trace.ops])
-        if spans and len(finer) > _MOST_LABELS:
-            break
-        spans = finer
-    return spans
-
-
-def _prefix(op: Op, depth: int) -> str:
-    if op.phase == "optimizer":
-        return "update"
-    return ".".join(op.module.split(".")[:depth])
-
-
-def _spans(labels: list[str]) -> list[_Span]:
-    spans, start = [], 0
-    for label, group in groupby(labels):
-        end = start + sum(1 for _ in group)
-        spans.append(_Span(label, start, end))
-        start = end
-    return spans
+        return spans([op.module or op.name for op in trace.ops])
+    return parts(
+        ["update" if op.phase == "optimizer" else op.module for op in trace.ops], _MOST_LABELS
+    )

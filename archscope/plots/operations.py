@@ -160,6 +160,7 @@ def _against(
     """Operations over something measured, in panels by batch size that share their scale."""
     data = _giga(per_image(data, (_known(ops),)), ops)
     batches = common_batches(data)
+    data = data[data["batch"].isin(batches)]
     panels = [points(data[data["batch"] == batch], column, ops, "params") for batch in batches]
     every = [point for panel in panels for point in panel]
     wide = bubbles.wide_range([p.x for p in every]) or bubbles.wide_range([p.y for p in every])
@@ -171,6 +172,7 @@ def _against(
         for axes, batch, found in zip(sheet.panels, batches, panels, strict=True):
             bubbles.draw(axes, found, scale, across, up)
             axes.set_title(f"batch {batch}" + (_fit(axes, found) if fitted else ""))
+            axes.label_outer()
         sheet.key += bubbles.key(every, scale, millions, "parameters")
         if fitted:
             sheet.key.append(Block("", (line_entry(_FIT, "least squares through 0"),)))

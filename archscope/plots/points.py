@@ -52,7 +52,9 @@ def points(frame: pd.DataFrame, x: str, y: str, weight: str = "") -> list[Point]
         if all(value is not None for value in values):
             found.append(Point(name, family(row), *values, **_marks(row)))  # type: ignore[arg-type]
     if not found:
-        raise InvalidInput(f"no network of the frame has {' and '.join(columns)}")
+        lacking = [name for name in columns if frame[name].isna().all()] or columns
+        hint = "; give a table of accuracies" if "top1" in lacking else ""
+        raise InvalidInput(f"no network here has {' and '.join(lacking)}{hint}")
     return found
 
 

@@ -309,9 +309,9 @@ def ring(x: float = 6.0, y: float = 4.5, radius: float = 4.0, **style: Any) -> C
     return lambda: Circle((x, y), radius, **style)
 
 
-def patch(width: float = 14.0, height: float = 7.0, hatch: str = "") -> Callable[[], Artist]:
+def patch(color: str = "white", hatch: str = "") -> Callable[[], Artist]:
     """A bar lying down."""
-    return lambda: Rectangle((1, 1), width, height, fc="white", ec=GREY, lw=0.6, hatch=hatch)
+    return lambda: Rectangle((1, 1), 14, 7, fc=color, ec=GREY, lw=0.4, hatch=hatch)
 
 
 def stroke(xs: Sequence[float], ys: Sequence[float], **style: Any) -> Callable[[], Artist]:

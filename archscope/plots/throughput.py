@@ -48,6 +48,7 @@ def accuracy_vs_throughput(
     data = measured_only(frame, "throughput_per_s", "accuracy-vs-throughput", "latency")
     data = per_image(data, ("flops",))
     batches = common_batches(data[data["top1"].notna()])
+    data = data[data["batch"].isin(batches)]
     panels = [
         points(data[data["batch"] == batch], "throughput_per_s", "top1", "flops")
         for batch in batches
@@ -62,6 +63,7 @@ def accuracy_vs_throughput(
         for axes, batch, found in zip(sheet.panels, batches, panels, strict=True):
             bubbles.draw(axes, found, scale, across, up)
             axes.set_title(f"batch {batch}")
+            axes.label_outer()
         sheet.key += bubbles.key(every, scale, giga, "operations")
         if any(upper_bound(_of(found, main)) for found in panels):
             sheet.key.append(Block("", (line_entry(_BOUND, "upper bound"),)))

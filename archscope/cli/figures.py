@@ -1,0 +1,413 @@
+"""What each kind of picture is drawn from: references to frames, frames to figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from archscope.cli.errors import remark
+from archscope.cli.options import Asked
+from archscope.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Range = tuple[str, int, int, int]  # what varies, from, to, step
+
+_BATCHES: Range = ("batch", 1, 64, 1)
+_MOST_SIZES = 13
+
+
+@dataclass(slots=True)
+class Request:
+    """What was asked for, and which networks turned out to have no figures."""
+
+    kind: str
+    models: tuple[str, ...]
+    asked: Asked
+    size: tuple[float, float] | None = None
+    execution: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: str | None = None
+    protocol: str = "single-crop"
+    measured: tuple[str, ...] = ()
+    measured_where: str | None = None
+    style: Mapping[str, Any] = field(default_factory=dict)  # options of the picture itself
+    over: Range | None = None
+    cost: str | None = None
+    level: str = "layer"
+    depth: str | None = None
+    device: str | None = None
+    samples: int = 4
+    seeds: int = 1
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def figure(request: Request) -> Figure:
+    """Draw what is asked for.
+
+    Raises:
+        ArchscopeError: as the analyses and the picture say.
+    """
+    drawn = DRAWN[request.kind](request)
+    for model, reason in request.failed.items():
+        remark(f"warning: {model}: {reason}")
+    return drawn
+
+
+# -- frames ----------------------------------------------------------------------------------------
+
+
+def _compared(request: Request, *analyses: str, **changed: Any) -> pd.DataFrame:
+    from archscope.comparison import compare
+
+    asked = replace(request.asked, **changed)
+    if asked.inputs_from or asked.mode != "inference":
+        raise InvalidInput(f"{request.kind} is of inference, and takes --input, not --inputs-from")
+    known = asked.arguments(request.models[0])
+    frame = compare(
+        request.models,
+        analyses=analyses,
+        execution=request.execution,
+        accuracy=request.accuracy,
+        protocol=request.protocol,
+        measured=request.measured,
+        measured_where=request.measured_where,
+        **{name: value for name, value in known.items() if name not in ("inputs", "mode")},
+    )
+    return _without_failed(request, frame, asked.batch)
+
+
+def _without_failed(request: Request, frame: pd.DataFrame, batch: int | None) -> pd.DataFrame:
+    """Rows with figures; why others have none is told at the end."""
+    lost = frame["params"].isna()
+    where = "" if batch in (None, 1) else f" at batch {batch}"
+    for model, status in zip(frame["model"], frame["status"], strict=True):
+        if status != "ok":
+            request.failed[f"{model}{where}"] = status
+    if lost.all():
+        first = frame.iloc[0]
+        raise InvalidInput(f"nothing to draw: {first['model']}: {first['status']}")
+    return frame[~lost]
+
+
+def _over_batches(request: Request, batches: Iterable[int], *analyses: str) -> pd.DataFrame:
+    import pandas as pd
+
+    frames = [_compared(request, *analyses, batch=batch) for batch in batches]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _measured(request: Request, column: str, command: str, *, panels: bool) -> pd.DataFrame:
+    """Costs and measurements, a row per network and batch size that was measured.
+
+    With ``panels`` only the least and the largest batch size that all networks have.
+    """
+    from archscope.comparison.measured import measurements
+    from archscope.plots.measurements import common_batches, measured_only, not_measured
+    from archscope.sources import expand
+
+    if not request.measured:
+        raise not_measured(request.kind, command)
+    if request.asked.batch is not None:
+        raise InvalidInput(f"{request.kind} has the batch sizes of its measurements, no --batch")
+    models = expand(request.models)
+    rows = measurements(request.measured, condition=request.measured_where)
+    rows = [row for row in rows if row["model"] in models]
+    found = [row for row in rows if row.get(column) is not None]
+    missing = [model for model in models if model not in {row["model"] for row in found}]
+    if missing:
+        files = ", ".join(request.measured)
+        raise InvalidInput(f"{files} has no {column} of {', '.join(missing)}; measure them too")
+    batches = sorted({int(row["batch"]) for row in rows})
+    if panels:
+        import pandas as pd
+
+        batches = common_batches(
+            pd.DataFrame([{k: r[k] for k in ("model", "batch")} for r in found])
+        )
+    frame = _with_conditions(_over_batches(request, batches, "compute"), rows)
+    measured_only(frame, column, request.kind, command)
+    return frame
+
+
+_CONDITIONS = ("idle_power_w", "device_title", "date", "torch", "status")
+
+
+def _with_conditions(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The frame with what its measurements say of themselves."""
+    known: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in rows:
+        place = known.setdefault((str(row["model"]), int(row["batch"])), {})
+        place |= {name: row[name] for name in _CONDITIONS if row.get(name) is not None}
+    keys = list(zip(frame["model"], frame["batch"], strict=True))
+    values = {
+        name: [known.get((model, int(batch)), {}).get(name) for model, batch in keys]
+        for name in _CONDITIONS
+    }
+    return frame.assign(**values)
+
+
+# -- one network -----------------------------------------------------------------------------------
+
+
+def _only(request: Request) -> str:
+    if len(request.models) != 1:
+        raise InvalidInput(f"{request.kind} is of one model, not of {len(request.models)}")
+    return request.models[0]
+
+
+def _memory_timeline(request: Request) -> Figure:
+    from archscope.analysis import analyze
+    from archscope.plots import memory_timeline
+
+    model = _only(request)
+    report = analyze(model, execution=request.execution, **request.asked.arguments(model))
+    return memory_timeline(report.trace)
+
+
+def _layers(request: Request) -> Figure:
+    import pandas as pd
+
+    from archscope.analysis import analyze
+    from archscope.cli.roofline import own_times
+    from archscope.plots import layers
+    from archscope.report.levels import lines
+
+    model = _only(request)
+    report = analyze(model, execution=request.execution, **request.asked.arguments(model))
+    frame = pd.DataFrame([dict(line.values) for line in lines(report, request.level)])
+    if request.measured:
+        if len(request.measured) != 1 or request.level != "layer":
+            raise InvalidInput("times are of one file, and of --level layer")
+        times = own_times(request.measured[0])
+        frame = frame.merge(times[["path", "self_ms"]], on="path", how="left")
+        if frame["self_ms"].isna().all():
+            raise InvalidInput(f"{request.measured[0]} has no layer of {model}")
+    frame.attrs = {"model": model, "conditions": report.conditions}
+    columns = request.cost.split(",") if request.cost else None
+    return layers(frame, columns=columns, size=request.size)
+
+
+def _roofline(request: Request) -> Figure:
+    from archscope.calibrated import device_named
+    from archscope.cli.roofline import own_times, picture, traced
+
+    if request.device is None:
+        raise InvalidInput("a roofline is of a --device NAME; see archscope device list")
+    if len(request.measured) > 1:
+        raise InvalidInput("a roofline takes one --measured FILE")
+    model = _only(request)
+    times = own_times(request.measured[0]) if request.measured else None
+    card, dtype = device_named(request.device), request.execution.get("dtype")
+    return picture(traced(model, card, dtype, **request.asked.arguments(model)), card, dtype, times)
+
+
+# -- paths and gradients ---------------------------------------------------------------------------
+
+
+def _depth(request: Request) -> Figure:
+    from archscope.gradients import gradient_paths
+    from archscope.plots import depth
+
+    tables = []
+    for model in request.models:
+        remark(f"{model}:")
+        tables.append(
+            gradient_paths(model, samples=request.samples, seeds=request.seeds, progress=remark)
+        )
+    return depth(tables)
+
+
+def _gradient_flow(request: Request) -> Figure:
+    from archscope.comparison.origin import origin
+    from archscope.gradients import gradient_flow
+    from archscope.plots import gradient_flow as draw
+
+    panels: dict[str, list] = {}
+    for model in request.models:
+        found = gradient_flow(model, samples=request.samples)
+        panels.setdefault(origin(model).family or "other", []).append(found)
+    return draw(panels)
+
+
+def _through_time(request: Request) -> Figure:
+    from archscope.gradients import gradient_through_time
+    from archscope.plots import through_time as draw
+    from archscope.recurrent_depth import through_time
+
+    steps = request.asked.seq_len or 50
+    given: dict[str, Any] = {"samples": request.samples, "seeds": request.seeds, "seq_len": steps}
+    static = {model: through_time(model, steps=steps) for model in request.models}
+    return draw(static, {model: gradient_through_time(model, **given) for model in request.models})
+
+
+# -- many networks ---------------------------------------------------------------------------------
+
+
+def _accuracy_vs_ops(request: Request) -> Figure:
+    from archscope.plots import accuracy_vs_ops
+
+    frame = _compared(request, "compute")
+    return accuracy_vs_ops(frame, size=request.size, **request.style)
+
+
+def _accuracy(request: Request) -> Figure:
+    from archscope.plots import accuracy
+
+    return accuracy(_compared(request, "compute"), size=request.size)
+
+
+def _density(request: Request) -> Figure:
+    from archscope.plots import density
+
+    return density(_compared(request, "compute"), size=request.size)
+
+
+def _memory_vs_params(request: Request) -> Figure:
+    from archscope.plots import memory_vs_params
+
+    return memory_vs_params(_compared(request, "memory"), size=request.size)
+
+
+def _accuracy_vs_depth(request: Request) -> Figure:
+    from archscope.plots import accuracy_vs_depth
+
+    more = ("effective_depth",) if request.depth == "effective_depth" else ()
+    frame = _compared(request, "depth", *more)
+    return accuracy_vs_depth(frame, depth=request.depth, size=request.size)
+
+
+def _timeline(request: Request) -> Figure:
+    from archscope.plots import timeline
+
+    frame = _compared(request, "compute", "depth", "memory")
+    return timeline(frame, cost=request.cost, size=request.size)
+
+
+def _time_vs_batch(request: Request) -> Figure:
+    from archscope.plots import time_vs_batch
+
+    frame = _measured(request, "latency_ms_p50", "latency", panels=False)
+    return time_vs_batch(frame, size=request.size)
+
+
+def _power_vs_batch(request: Request) -> Figure:
+    from archscope.plots import power_vs_batch
+
+    return power_vs_batch(_measured(request, "power_w", "energy", panels=False), size=request.size)
+
+
+def _ops_vs_time(request: Request) -> Figure:
+    from archscope.plots import ops_vs_time
+
+    frame = _measured(request, "latency_ms_p50", "latency", panels=True)
+    return ops_vs_time(frame, size=request.size, ops=request.style.get("ops", "flops"))
+
+
+def _ops_vs_power(request: Request) -> Figure:
+    from archscope.plots import ops_vs_power
+
+    frame = _measured(request, "power_w", "energy", panels=True)
+    return ops_vs_power(frame, size=request.size, ops=request.style.get("ops", "flops"))
+
+
+def _accuracy_vs_throughput(request: Request) -> Figure:
+    from archscope.plots import accuracy_vs_throughput
+
+    frame = _measured(request, "throughput_per_s", "latency", panels=True)
+    return accuracy_vs_throughput(frame, size=request.size)
+
+
+def _memory_vs_batch(request: Request) -> Figure:
+    from archscope.plots import memory_vs_batch
+    from archscope.scaling import in_steps
+
+    variable, *ends = request.over or _BATCHES
+    if variable != "batch":
+        raise InvalidInput(f"memory-vs-batch is over batch=1..64, not {variable}")
+    frame = _over_batches(request, dict.fromkeys(in_steps(*ends)), "memory")
+    return memory_vs_batch(frame, size=request.size)
+
+
+def _scaling(request: Request) -> Figure:
+    import pandas as pd
+
+    from archscope.plots import scaling
+    from archscope.plots.curves import COSTS
+    from archscope.plots.points import listed
+    from archscope.sources import expand
+
+    if request.over is None:
+        raise InvalidInput("scaling is --over input=128..512, batch=1..64 or seq_len=128..4096")
+    cost = request.cost or "macs"
+    if cost not in COSTS or cost == "latency_ms_p50":
+        known = ", ".join(name for name in COSTS if name != "latency_ms_p50")
+        raise InvalidInput(f"--cost of scaling is one of {known}, not '{cost}'")
+    request.models = tuple(expand(request.models))
+    analysis = "memory" if cost == "peak_bytes" else "compute"
+    frames: list[pd.DataFrame] = []
+    for model in request.models:
+        refused: dict[int, str] = {}
+        for x, changed in _settings(request, model):
+            one = replace(request, models=(model,), failed={})
+            try:
+                found = _compared(one, analysis, **changed)
+            except InvalidInput:
+                if not one.failed:
+                    raise
+                refused[x] = next(iter(one.failed.values()))
+                continue
+            frames.append(found.assign(**{request.over[0]: x}))
+        if refused:
+            where = listed([str(x) for x in refused])
+            request.failed[f"{model} does not run at {where}"] = next(iter(refused.values()))
+    if not frames:
+        raise InvalidInput(
+            f"no network runs at any of these: {next(iter(request.failed.values()))}"
+        )
+    frame = pd.concat(frames, ignore_index=True)
+    return scaling(frame, over=request.over[0], cost=cost, size=request.size)
+
+
+def _settings(request: Request, model: str) -> Iterable[tuple[int, dict[str, Any]]]:
+    """What varies, and the options that make it so."""
+    from archscope.scaling import image_of, in_steps
+    from archscope.sources.inputs import parse_input
+
+    assert request.over is not None
+    variable, start, stop, step = request.over
+    if variable == "batch":
+        return [(n, {"batch": n}) for n in dict.fromkeys(in_steps(start, stop, step))]
+    every = list(range(start, stop + 1, step))
+    values = every[:: -(-len(every) // _MOST_SIZES)]
+    if variable == "seq_len":
+        return [(n, {"seq_len": n}) for n in values]
+    given = [parse_input(one) for one in request.asked.inputs] or None
+    *channels, _, _ = image_of(model, given, "inference", request.asked.options(model))
+    sizes = ["x".join(map(str, (*channels, n, n))) for n in values]
+    return [(n, {"inputs": (size,)}) for n, size in zip(values, sizes, strict=True)]
+
+
+DRAWN: Mapping[str, Callable[[Request], Figure]] = {
+    "accuracy": _accuracy,
+    "accuracy-vs-ops": _accuracy_vs_ops,
+    "time-vs-batch": _time_vs_batch,
+    "power-vs-batch": _power_vs_batch,
+    "memory-vs-batch": _memory_vs_batch,
+    "memory-vs-params": _memory_vs_params,
+    "ops-vs-time": _ops_vs_time,
+    "ops-vs-power": _ops_vs_power,
+    "accuracy-vs-throughput": _accuracy_vs_throughput,
+    "density": _density,
+    "accuracy-vs-depth": _accuracy_vs_depth,
+    "timeline": _timeline,
+    "layers": _layers,
+    "memory-timeline": _memory_timeline,
+    "scaling": _scaling,
+    "depth": _depth,
+    "gradient-flow": _gradient_flow,
+    "through-time": _through_time,
+    "roofline": _roofline,
+}
