@@ -15,7 +15,7 @@ from archscope._version import __version__
 from archscope.errors import ArchscopeError
 
 if TYPE_CHECKING:
-    from archscope import analyzers, plots
+    from archscope import analyzers, explorer, plots
     from archscope.analysis import analyze
     from archscope.comparison import compare
     from archscope.generation import generation_cost
@@ -35,6 +35,7 @@ _PUBLIC = {
     "analyzers": "archscope.analyzers",
     "compare": "archscope.comparison",
     "energy": "archscope.measure",
+    "explorer": "archscope.explorer",
     "generation_cost": "archscope.generation",
     "gradient_flow": "archscope.gradients",
     "gradient_paths": "archscope.gradients",
@@ -55,6 +56,7 @@ __all__ = [
     "analyzers",
     "compare",
     "energy",
+    "explorer",
     "generation_cost",
     "gradient_flow",
     "gradient_paths",
@@ -71,7 +73,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'archscope' has no attribute '{name}'")
     module = importlib.import_module(_PUBLIC[name])
-    value = module if name in ("analyzers", "plots") else getattr(module, name)
+    value = module if name in ("analyzers", "explorer", "plots") else getattr(module, name)
     globals()[name] = value
     return value
 
