@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archscope.cli.compare import Progress
 from archscope.cli.compare import compare as compare_command
-from archscope.cli.errors import remark
+from archscope.cli.errors import INTERRUPTED, remark
 from archscope.cli.options import settings_of
+from archscope.cli.output import refuse_unwritable
 from archscope.errors import ArchscopeError, InvalidInput
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ def _with_options_of_compare(command: click.Command) -> click.Command:
     "--layers/--no-layers", default=True, help="Whether a click shows a network's layers."
 )
 @click.option("--title", default="", metavar="TEXT", help="Of the page.")
-@click.option("-o", "--output", "file", required=True, metavar="FILE", help="FILE.html.")
+@click.option(
+    "-o", "--output", "file", required=True, metavar="FILE", help="A name that ends in .html."
+)
 @click.pass_context
 def explore(
     ctx: click.Context,
@@ -53,10 +57,12 @@ def explore(
     options are those of `archscope compare`. A network that fails is a row that says why, and the
     exit status is 1.
     """
-    if not file.lower().endswith((".html", ".htm")):
-        raise InvalidInput(f"the explorer is a .html file, not {file}")
+    refuse_unwritable(file, None, ("html",))
+    if not Path(file).resolve().parent.is_dir():
+        raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")
 
-    from archscope.comparison import compare
+    from archscope.comparison.compare import INTERRUPTED as LEFT
+    from archscope.comparison.compare import compare
     from archscope.explorer import page
     from archscope.report.files import write_text
     from archscope.sources.inputs import parse_input
@@ -69,11 +75,14 @@ def explore(
     }
     say = Progress()
     frame = compare(models, progress=say, **how, **built)
-    tables = _layers(frame, built, say) if layers else {}
-    write_text(file, page(frame, tables, title=title))
     failed: Mapping[str, str] = frame.attrs["failed"]
     for model, status in failed.items():
         remark(f"warning: {model}: {status}")
+    interrupted = LEFT in failed.values()
+    tables = _layers(frame, built, say) if layers and not interrupted else {}
+    write_text(file, page(frame, tables, title=title))
+    if interrupted:
+        ctx.exit(INTERRUPTED)
     if failed:
         ctx.exit(1)
 
