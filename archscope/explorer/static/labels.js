@@ -74,5 +74,5 @@ function overlap(a, b) {
 function covers({ x, y, radius }, place) {
   const nearX = Math.max(place.left, Math.min(x, place.right));
   const nearY = Math.max(place.top, Math.min(y, place.bottom));
-  return (x - nearX) ** 2 + (y - nearY) ** 2 < (radius * 0.8) ** 2;
+  return (x - nearX) ** 2 + (y - nearY) ** 2 < radius ** 2;
 }
