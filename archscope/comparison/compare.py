@@ -66,8 +66,8 @@ def compare(
         models: references, patterns of them ("timm:resnet*"), modules or pairs of a name and a
             module; or a dictionary of such pairs.
         inputs: of the modules, as for ``archscope.analyze``.
-        batch: the batch size of references, 1 by default.
-        input: the shape of one sample; each network's own by default.
+        batch: the batch size, 1 by default; that of ``inputs`` is theirs.
+        input: the shape of one sample; a reference's own by default.
         analyses: some of ``ANALYSES``, see ``network_row``.
         effective_depth: measure it, too, with random weights.
         execution: how to run, choices of ``archscope.trace``: ``{"dtype": "bf16"}``.
@@ -158,7 +158,11 @@ def comparison_rows(
     for place, (name, model) in enumerate(listed):
         say(f"{place + 1} of {len(listed)}: {name}")
         reference = isinstance(model, str)
-        own: dict[str, Any] = {"batch": batch, "input": input, **options} if reference else {}
+        own: dict[str, Any] = {"batch": batch, "input": input}
+        if reference:
+            own |= options
+        elif inputs is not None:  # which have their batch
+            own = {}
         try:
             rows.append(
                 network_row(
@@ -277,14 +281,19 @@ def named(models: Models | Mapping[str, nn.Module]) -> list[Named]:
         if name in found and not (isinstance(model, str) and found[name] == model):
             raise InvalidInput(f"two networks are called '{name}'; give pairs of name and module")
         found[name] = model
-    for model in found.values():  # a misspelt name is refused at once, not after all the others
-        origin(model)
+    for name, model in found.items():
+        if isinstance(model, str) and model != name:
+            raise InvalidInput(f"'{model}' is its own name; only a module is given another, {name}")
+        if not isinstance(model, str | nn.Module):
+            kind = type(model).__name__
+            raise InvalidInput(f"networks are references or torch.nn.Modules, not {kind}")
+        origin(model)  # a misspelt name is refused at once, not after all the others
     return list(found.items())
 
 
 def _pairs(item: Any) -> list[Named]:
     if isinstance(item, str):
         return [(reference, reference) for reference in expand([item])]
-    if isinstance(item, tuple):
-        return [item]
+    if isinstance(item, tuple) and len(item) == 2:
+        return [(str(item[0]), item[1])]
     return [(type(item).__name__, item)]

@@ -94,6 +94,17 @@ def test_a_single_module_is_not_taken_for_a_list_of_its_layers():
     assert list(frame["model"]) == ["Sequential"] and frame["macs"][0] == 24
 
 
+def test_a_module_takes_the_shape_of_a_sample_too():
+    frame = compare(nn.Linear(4, 2), input="4", batch=3)
+    assert (frame["macs"][0], frame["batch"][0]) == (3 * 8, 3)
+
+
+@pytest.mark.parametrize("models", [[3], {"mine": "resnet50"}, [("a", nn.Identity(), 1)]])
+def test_what_is_no_network_is_refused(models):
+    with pytest.raises(InvalidInput):
+        compare(models)
+
+
 def test_two_networks_of_one_name_are_refused():
     with pytest.raises(InvalidInput, match="two networks are called 'Linear'"):
         compare([nn.Linear(4, 2), nn.Linear(4, 3)], inputs=((1, 4),))
