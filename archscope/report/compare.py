@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from archscope.comparison.columns import records
 from archscope.comparison.order import SUFFIX
 from archscope.errors import ArchscopeError, UnknownName
-from archscope.published import PROTOCOLS
 from archscope.report import markup, terminal
+from archscope.report.compare_caption import caption, protocol_marks
 from archscope.report.numbers import count, memory, percent, plural, shape
 from archscope.report.table import FORMATS, Heading, Row, Table
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PAGE = 80  # characters of a table that a printed page holds
-_FEW = 6  # exceptions or sources that a caption names one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +153,7 @@ def tables(frame: pd.DataFrame, columns: Sequence[str] = ()) -> Iterator[Table]:
         columns: exactly these, whatever fits; by default those that say something.
     """
     rows = records(frame)
-    seen = _View(frame, rows, _marks(frame, rows))
+    seen = _View(rows, frame.attrs, protocol_marks(rows, frame.attrs))
     names = list(columns) or _with_values(rows)
     narrowed: list[str] = []
     yield seen.table(names, narrowed)
@@ -185,24 +182,12 @@ def _with_values(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _marks(frame: pd.DataFrame, rows: Sequence[dict[str, Any]]) -> dict[str | None, str]:
-    """A letter for every protocol but the wanted one; None is a protocol that is not stated."""
-    found = dict.fromkeys(row["protocol"] for row in rows if row["top1"] is not None)
-    others = [name for name in found if name != wanted_protocol(frame)]
-    return dict(zip(others, ascii_lowercase, strict=False))
-
-
-def wanted_protocol(frame: pd.DataFrame) -> str:
-    """The protocol of the accuracies that a comparison shows unmarked."""
-    return frame.attrs.get("protocol", PROTOCOLS[0])
-
-
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A frame on its way to a table."""
+    """The rows of a frame on their way to a table, and what ``compare`` says of them."""
 
-    frame: pd.DataFrame
     rows: Sequence[dict[str, Any]]
+    about: Mapping[Any, Any]
     marks: dict[str | None, str]
 
     def table(self, names: Sequence[str], narrowed: Sequence[str]) -> Table:
@@ -212,7 +197,7 @@ class _View:
             title=plural(len(self.rows), "network"),
             headings=tuple(Heading(c.title, "left" if c.left else "right") for c in columns),
             rows=tuple(self._row(row, names) for row in self.rows),
-            caption=tuple(filter(None, (left_out, *notes(self.frame, names)))),
+            caption=tuple(filter(None, (left_out, *caption(self.rows, names, self.about)))),
         )
 
     def _row(self, row: dict[str, Any], names: Sequence[str]) -> Row:
@@ -238,102 +223,3 @@ def _csv(frame: pd.DataFrame) -> str:
             ["" if v is None else shape(v) if isinstance(v, tuple) else v for v in row.values()]
         )
     return out.getvalue()
-
-
-# -- the caption -----------------------------------------------------------------------------------
-
-
-def notes(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
-    """What a reader of these columns must know: conditions, conventions, protocols, failures."""
-    from archscope.report.report import CONVENTION
-
-    rows = [row for row in records(frame) if row["batch"] is not None]
-    shown = {name.removesuffix(SUFFIX) for name in names}
-    if rows:
-        yield f"{_inputs(rows)}, {_values_of(rows, 'dtype')}, batch {_values_of(rows, 'batch')}."
-    gaps = [
-        f"{row['model']} {percent(row['coverage'])} %"
-        for row in rows
-        if row["coverage"] is not None and row["coverage"] < 1
-    ]
-    if gaps:
-        yield f"Cost formulas cover less than all operators of {', '.join(gaps)}."
-    if shown & {"macs", "flops", "activations"}:
-        yield CONVENTION
-    yield _sentences(shown)
-    if shown & {"top1", "top5", "top1_per_mparams", "pareto"}:
-        yield from _about_accuracy(frame, rows, shown)
-    if shown & {"latency_ms_p50", "throughput_per_s", "energy_mj", "power_w"}:
-        yield from _about_measurements(rows, shown)
-    if any(name.endswith(SUFFIX) for name in names):
-        yield f"x is in multiples of {frame.attrs.get('relative_to', 'one network')}."
-    yield from frame.attrs.get("notes", ())
-    remarks = {row["model"]: row["remarks"] for row in rows if row.get("remarks")}
-    for model, reason in (frame.attrs.get("failed", {}) | remarks).items():
-        yield reason if reason.startswith(model) else f"{model}: {reason}"
-
-
-def _sentences(shown: set[str]) -> str:
-    found = []
-    if "peak_bytes" in shown:
-        found.append("Peak is all that is alive at once in inference.")
-    if "training_peak_bytes" in shown:
-        found.append("Training peak is that of a forward and a backward pass, no optimizer.")
-    if shown & {"depth", "shortest_path"}:
-        found.append("Longest and shortest path count weight layers.")
-    if "effective_depth" in shown:
-        found.append("Effective depth weights path lengths by gradient, with random weights.")
-    return " ".join(found)
-
-
-def _inputs(rows: Sequence[dict[str, Any]]) -> str:
-    """Input 3x224x224 (3x227x227 for alexnet); several sizes if there are too many to name."""
-    samples = Counter(shape(row["input_shape"][1:]) for row in rows)
-    (usual, _), *others = samples.most_common()
-    exceptions = [row for row in rows if shape(row["input_shape"][1:]) != usual]
-    if len(exceptions) > _FEW:
-        return f"Input {usual} of {samples[usual]} networks, others of {len(others)} other sizes"
-    named = [f"{shape(row['input_shape'][1:])} for {row['model']}" for row in exceptions]
-    return f"Input {usual} ({', '.join(named)})" if named else f"Input {usual}"
-
-
-def _values_of(rows: Sequence[dict[str, Any]], name: str) -> str:
-    return ", ".join(dict.fromkeys(str(row[name]) for row in rows))
-
-
-def _about_accuracy(
-    frame: pd.DataFrame, rows: Sequence[dict[str, Any]], shown: set[str]
-) -> Iterator[str]:
-    known = [row for row in rows if row["top1"] is not None]
-    if not known:
-        return
-    wanted = wanted_protocol(frame)
-    marks = _marks(frame, rows)
-    others = ", ".join(f"{mark} {name or 'not stated'}" for name, mark in marks.items())
-    besides = f", except {others}: protocols do not compare" if others else ""
-    yield f"Accuracy as published, {wanted}{besides}."
-    if "top1_per_mparams" in shown:
-        yield "% per Mparam is top-1 accuracy over millions of parameters."
-    if "pareto" in shown:
-        yield (
-            "* on the front: no other of its protocol has more top-1 for as few MACs, or as much "
-            "for fewer."
-        )
-    sources: dict[str, list[str]] = {}
-    for row in known:
-        sources.setdefault(row["accuracy_source"], []).append(row["model"])
-    if len(sources) <= _FEW:
-        listed = [f"{source} ({', '.join(models)})" for source, models in sources.items()]
-        yield f"Sources: {'; '.join(listed)}."
-    else:
-        yield f"{len(sources)} sources are in the column accuracy_source."
-
-
-def _about_measurements(rows: Sequence[dict[str, Any]], shown: set[str]) -> Iterator[str]:
-    devices = dict.fromkeys(row["device"] for row in rows if row["device"] is not None)
-    if devices:
-        energy = "; energy is per sample" if "energy_mj" in shown else ""
-        yield f"Measured on {', '.join(devices)}{energy}."
-    for row in rows:
-        if row.get("disturbed"):
-            yield f"! {row['model']}: {row['disturbed']}."
