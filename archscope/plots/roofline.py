@@ -212,6 +212,8 @@ def _label_slope(axes: Axes, bandwidth: float, name: str, *, below: bool) -> Non
         va="top" if below else "bottom",
         fontsize=_LETTERS,
         gid=f"bandwidth {name}",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8},
+        zorder=2.5,
     )
 
 
