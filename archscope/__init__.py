@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archscope.generation import generation_cost
     from archscope.gradients import gradient_flow, gradient_paths, gradient_through_time
     from archscope.measure import energy, latency
+    from archscope.prediction import predict_latency
     from archscope.recurrent_depth import through_time
     from archscope.report import Report
     from archscope.scaling import memory_law
@@ -43,6 +44,7 @@ _PUBLIC = {
     "latency": "archscope.measure",
     "memory_law": "archscope.scaling",
     "plots": "archscope.plots",
+    "predict_latency": "archscope.prediction",
     "through_time": "archscope.recurrent_depth",
     "trace": "archscope.trace",
 }
@@ -64,6 +66,7 @@ __all__ = [
     "latency",
     "memory_law",
     "plots",
+    "predict_latency",
     "through_time",
     "trace",
 ]
