@@ -10,9 +10,10 @@ the cells that share a run. Engines carry tasks out; the driver alone writes.
 
 from archscope.study.driver import retry, run
 from archscope.study.engines import Engine, engine
+from archscope.study.files import export
 from archscope.study.grid import Grid, Plan, read_plan
 from archscope.study.records import Limits
-from archscope.study.results import export, frame
+from archscope.study.results import frame
 from archscope.study.store import Store
 
 __all__ = [

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import ArchscopeError, InvalidInput
-from archscope.report.files import write_whole
+from archscope.errors import UnknownName
 from archscope.study.records import Setting
 from archscope.study.store import Store
 
@@ -30,62 +29,57 @@ _MEASURED = {
 SETTING = ("size", "mode", "options")
 
 
-def frame(path: str | Path) -> pd.DataFrame:
+def frame(
+    path: str | Path,
+    models: Sequence[str] = (),
+    *,
+    accuracy: str | Path | None = None,
+    protocol: str = "single-crop",
+) -> pd.DataFrame:
     """The results of a study.
 
     Args:
         path: the store.
+        models: references, or patterns of them, of the rows to take; all by default.
+        accuracy: a table of accuracies in place of the published ones, and
+        protocol: which to prefer, see ``archscope.accuracy.with_accuracy``.
 
     Returns:
         A row per network, setting and device, with the columns of ``archscope.compare``, and with
-        ``size``, ``mode`` and ``options``. ``status`` is "ok", or the reasons why figures are
-        missing. Accuracies stand beside networks at their own input only.
+        ``size``, ``mode`` and ``options``. ``status`` is "ok", or the reasons why all figures are
+        missing; ``remarks`` say why some are. Published accuracies stand beside networks at their
+        own input only. ``attrs`` are those of ``archscope.compare``.
 
     Raises:
         InvalidInput: there is no such study.
+        UnknownName: nothing in it has that name.
     """
     from archscope.comparison.columns import comparison_frame
 
+    find = Accuracies(accuracy, protocol)
     with Store(path) as store:
-        known: dict[str, dict[str, Any]] = {}
-        rows = [row for chunk in _completed(store, known) for row in chunk]
-        fronts = _fronts([rows])
-    return comparison_frame(_marked(rows, fronts))
+        everything = [row for chunk in completed(store, find) for row in chunk]
+    found = _matching(everything, models, path)
+    table = comparison_frame(marked(found, fronts_of([found])))
+    failed = {row["model"]: row["status"] for row in found if row["status"] != "ok"}
+    table.attrs |= {"protocol": protocol, "relative_to": None, "notes": (), "failed": failed}
+    return table
 
 
-def export(store: str | Path, path: str | Path) -> int:
-    """Write the same to a file, a few thousand rows at a time.
-
-    Args:
-        store: of the study.
-        path: ends in .csv or .parquet. Shapes are "1x3x224x224" there, and in .parquet ``paths``,
-            which may be larger than any machine integer, is text.
-
-    Returns:
-        How many rows.
-
-    Raises:
-        ArchscopeError: another ending, a file that cannot be written, or no pyarrow.
-    """
-    path = Path(path)
-    writers: dict[str, Callable[[Path, Iterable[list[dict[str, Any]]]], int]] = {
-        ".csv": _write_csv,
-        ".parquet": _write_parquet,
-    }
-    write = writers.get(path.suffix.lower())
-    if write is None:
-        raise InvalidInput(f"a study is exported to .csv or .parquet, not to '{path}'")
-    known: dict[str, dict[str, Any]] = {}
-    written = 0
-    with Store(store) as opened:
-        fronts = _fronts(_completed(opened, known))
-
-        def fill(place: Path) -> None:
-            nonlocal written
-            written = write(place, (_marked(rows, fronts) for rows in _completed(opened, known)))
-
-        write_whole(path, fill)
-    return written
+def _matching(
+    rows: list[dict[str, Any]], models: Sequence[str], path: str | Path
+) -> list[dict[str, Any]]:
+    known = list(dict.fromkeys(row["model"] for row in rows))
+    for model in models:
+        if not any(fnmatchcase(name, model) for name in known):
+            raise UnknownName(
+                f"network in {path}", model, known, see=f"archscope study status {path}"
+            )
+    return [
+        row
+        for row in rows
+        if not models or any(fnmatchcase(row["model"], model) for model in models)
+    ]
 
 
 # -- rows ------------------------------------------------------------------------------------------
@@ -138,14 +132,13 @@ def _said(cells: list[sqlite3.Row]) -> dict[str, str | None]:
     return {"status": next(iter(reasons)) if len(reasons) == 1 else missing, "remarks": None}
 
 
-def _completed(store: Store, known: dict[str, dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The rows in chunks, with accuracies, which are looked up once for each network."""
+def completed(store: Store, find: Accuracies) -> Iterator[list[dict[str, Any]]]:
+    """The rows in chunks, with accuracies."""
     everything = rows(store)
     while chunk := list(islice(everything, _CHUNK)):
-        _look_up({row["model"] for row in chunk if row.get("own_input")} - known.keys(), known)
+        find.look_up(row["model"] for row in chunk)
         for row in chunk:
-            found = known[row["model"]] if row.pop("own_input", False) else {}
-            row |= {name: found.get(name) for name in _ACCURACY}
+            row |= find.of(row["model"], own_input=row.pop("own_input", False))
             if row.get("params") and row["top1"] is not None:
                 row["top1_per_mparams"] = row["top1"] / (row["params"] / 1e6)
         yield chunk
@@ -154,17 +147,30 @@ def _completed(store: Store, known: dict[str, dict[str, Any]]) -> Iterator[list[
 _ACCURACY = ("top1", "top5", "protocol", "accuracy_source")
 
 
-def _look_up(models: set[str], known: dict[str, dict[str, Any]]) -> None:
-    import pandas as pd
+class Accuracies:
+    """Accuracies, looked up once for each network."""
 
-    from archscope.accuracy import with_accuracy
+    def __init__(self, file: str | Path | None = None, protocol: str = "single-crop"):
+        """The published ones, or those of a person's file."""
+        self.file, self.protocol = file, protocol
+        self.known: dict[str, dict[str, Any]] = {}
 
-    if models:
-        found = with_accuracy(pd.DataFrame({"model": sorted(models)}))
-        for row in found.to_dict("records"):
-            known[row["model"]] = {
-                name: None if pd.isna(row[name]) else row[name] for name in _ACCURACY
-            }
+    def look_up(self, models: Iterable[str]) -> None:
+        import pandas as pd
+
+        from archscope.accuracy import with_accuracy
+        from archscope.comparison.columns import records
+
+        missing = sorted(set(models) - self.known.keys())
+        table = pd.DataFrame({"model": missing}, dtype=object)
+        found = with_accuracy(table, self.file, protocol=self.protocol)
+        for row in records(found):
+            self.known[row["model"]] = {name: row[name] for name in _ACCURACY}
+
+    def of(self, model: str, *, own_input: bool) -> dict[str, Any]:
+        """Published figures are for a network as it was published."""
+        published = self.file is None
+        return self.known[model] if own_input or not published else dict.fromkeys(_ACCURACY)
 
 
 # -- the front -------------------------------------------------------------------------------------
@@ -177,7 +183,7 @@ def _group(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in ("protocol", "batch", "dtype", "mode", "device"))
 
 
-def _fronts(chunks: Iterable[list[dict[str, Any]]]) -> dict[tuple[Any, ...], set[_Point]]:
+def fronts_of(chunks: Iterable[list[dict[str, Any]]]) -> dict[tuple[Any, ...], set[_Point]]:
     """The Pareto front of most accuracy for least MACs, of each group."""
     import pandas as pd
 
@@ -196,64 +202,9 @@ def _fronts(chunks: Iterable[list[dict[str, Any]]]) -> dict[tuple[Any, ...], set
     return fronts
 
 
-def _marked(
+def marked(
     chunk: list[dict[str, Any]], fronts: Mapping[tuple[Any, ...], set[_Point]]
 ) -> list[dict[str, Any]]:
     for row in chunk:
         row["pareto"] = (row.get("macs"), row["top1"]) in fronts.get(_group(row), ())
     return chunk
-
-
-# -- files -----------------------------------------------------------------------------------------
-
-
-def _columns() -> dict[str, str]:
-    from archscope.comparison.columns import COLUMNS
-
-    numbers = ("latency_ms_low", "latency_ms_high", "wall_ms_p50", "net_energy_mj")
-    return {
-        **COLUMNS,
-        **{"size": "whole", "mode": "text", "options": "text", "device_title": "text"},
-        **{"threads": "whole", "disturbed": "text"},
-        **dict.fromkeys(numbers, "number"),
-        **dict.fromkeys(("backward_macs", "backward_flops"), "whole"),
-    }
-
-
-def _write_csv(place: Path, chunks: Iterable[list[dict[str, Any]]]) -> int:
-    names, count = list(_columns()), 0
-    with place.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        for chunk in chunks:
-            writer.writerows([_field(row.get(name)) for name in names] for row in chunk)
-            count += len(chunk)
-    return count
-
-
-def _field(value: Any) -> Any:
-    return "x".join(map(str, value)) if isinstance(value, tuple) else value
-
-
-def _write_parquet(place: Path, chunks: Iterable[list[dict[str, Any]]]) -> int:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise ArchscopeError("a .parquet file needs pyarrow: pip install pyarrow") from None
-    types = {"whole": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
-    kinds = _columns()
-    schema = pa.schema([(name, types.get(kind, pa.string())) for name, kind in kinds.items()])
-
-    def column(chunk: list[dict[str, Any]], name: str) -> list[Any]:
-        values = [_field(row.get(name)) for row in chunk]
-        if kinds[name] in types:
-            return values
-        return [None if value is None else str(value) for value in values]
-
-    count = 0
-    with pq.ParquetWriter(place, schema) as writer:
-        for chunk in chunks:
-            writer.write_table(pa.table({n: column(chunk, n) for n in kinds}, schema=schema))
-            count += len(chunk)
-    return count

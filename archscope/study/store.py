@@ -146,6 +146,15 @@ class Store:
                 self.connection.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Inside, the store is read as it is now, whatever a driver writes meanwhile."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")
+
     # -- the plan ----------------------------------------------------------------------------------
 
     def add_grid(self, content: str) -> None:
