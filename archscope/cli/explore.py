@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _OF_COMPARE = (
     *("models", "batch", "inputs", "dtype", "settings", "seq_len", "effective_depth"),
-    *("accuracy", "protocol", "measured", "measured_where", "where", "sort"),
+    *("accuracy", "protocol", "measured", "measured_where", "relative_to", "where", "sort"),
 )
 
 

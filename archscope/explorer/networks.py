@@ -33,10 +33,13 @@ def networks(frame: pd.DataFrame) -> dict[str, Any]:
         ``words`` and ``codes`` (texts, -1 where missing).
 
     Raises:
-        InvalidInput: the frame has no ``model``, or has no row.
+        InvalidInput: the frame has no ``model``, no row, or a column twice; or a known column of
+            numbers has something else.
     """
     if "model" not in frame.columns:
         raise InvalidInput("a comparison to explore needs a column 'model', a row per network")
+    if not frame.columns.is_unique:
+        raise InvalidInput("a comparison to explore has a column twice; give each its own name")
     if not len(frame):
         raise InvalidInput("there is no network to explore: the comparison has no row")
     columns = {str(name): plain(frame[name]) for name in frame.columns}

@@ -54,8 +54,8 @@ def page(
         The page; the same for the same arguments.
 
     Raises:
-        InvalidInput: the frame has no ``model`` or no row, has texts where a known column has
-            numbers, or there are layers of a model that it does not have.
+        InvalidInput: the frame has no ``model`` or no row, a column twice, or texts where a known
+            column has numbers; or there are layers of a model that it does not have.
     """
     data = networks(frame)
     packed = pack([str(model) for model in frame["model"]], layers or {})

@@ -66,9 +66,8 @@ def test_a_page_shows_every_network_and_its_conditions(visit, html):
     shown = visit(html)
     assert len(names(shown)) == 6
     caption = shown.locator("#caption").inner_text()
-    assert "4 of 6 networks are placed" in caption
-    assert "1 are not: not measured" in caption
-    assert "1 are not: their accuracy is of another protocol" in caption
+    assert "Placed: 4 of 6 networks." in caption
+    assert "1 not measured for an axis, 1 with an accuracy of another protocol." in caption
     assert "1x3x224x224" in caption
     assert "MAC = one multiply and one add" in shown.locator("#convention").inner_text()
 
@@ -289,7 +288,8 @@ def test_the_plot_works_by_keyboard_alone(visit, html):
     settled(shown, lambda: shown.keyboard.press("Enter"))
     assert shown.get_by_role("dialog").is_visible()
     shown.keyboard.press("Escape")
-    shown.locator("#plot").focus()
+    # back where it was, not at the first
+    assert shown.locator("#announcement").inner_text().startswith("vgg16")
     shown.keyboard.press("Escape")  # the card
     settled(shown, lambda: shown.keyboard.press("Escape"))  # the selection
     assert len(names(shown)) == 6
@@ -310,7 +310,7 @@ def test_accuracies_of_another_protocol_join_only_when_asked(visit, html):
     shown = visit(html)
     assert shown.locator("#legend").get_by_text("dense").count() == 0
     settled(shown, lambda: shown.locator("#protocols").get_by_label("dense").check())
-    assert "5 of 6 networks are placed" in shown.locator("#caption").inner_text()
+    assert "Placed: 5 of 6 networks" in shown.locator("#caption").inner_text()
     assert "Accuracy: single-crop, dense" in shown.locator("#caption").inner_text()
     assert "◆ dense" in re.sub(r"\s+", " ", shown.locator("#legend").inner_text())
 
@@ -391,7 +391,7 @@ def test_a_hostile_name_does_nothing(visit):
 def test_a_single_row_is_a_page_too(visit):
     shown = visit(page(pd.DataFrame({"model": ["only"], "macs": [10**9], "params": [10**6]})))
     assert names(shown) == ["only"]
-    assert "1 of 1 networks" in shown.locator("#caption").inner_text()
+    assert "Placed: 1 of 1 network." in shown.locator("#caption").inner_text()
 
 
 def test_names_alone_are_a_page_without_a_plot(visit):
@@ -400,12 +400,31 @@ def test_names_alone_are_a_page_without_a_plot(visit):
     assert shown.locator("#nothing").is_visible()
 
 
+def test_numbers_beyond_any_axis_are_counted_and_keep_their_digits(visit):
+    paths = pd.Series([10**400, 5, 7], dtype=object)
+    frame = pd.DataFrame({"model": list("abc"), "paths": paths, "macs": [1, 0, 3]})
+    shown = visit(page(frame), "#x=paths&y=macs&xlog=1&ylog=1")
+    caption = shown.locator("#caption").inner_text()
+    assert "Placed: 1 of 3 networks. Not placed: 1 with no logarithm, 1 beyond any axis." in caption
+    with shown.expect_download() as download:
+        shown.get_by_role("button", name="Download CSV").click()
+    assert str(10**400) in download.value.path().read_text()
+    settled(
+        shown,
+        lambda: (
+            shown.locator("#columns").click(),
+            shown.get_by_role("checkbox", name="Paths").check(),
+        ),
+    )
+    assert "1.00e400" in shown.locator("#table").inner_text()
+
+
 def test_the_notes_and_the_protocol_of_a_comparison_are_kept(visit, frame):
     chosen = frame.copy()
     chosen.attrs = {"protocol": "dense", "notes": ("<b>weights</b> are random",)}
     shown = visit(page(chosen))
     assert shown.locator("#notes li").all_inner_texts() == ["<b>weights</b> are random"]
-    assert "1 of 6 networks are placed" in shown.locator("#caption").inner_text()
+    assert "Placed: 1 of 6 networks" in shown.locator("#caption").inner_text()
 
 
 def test_batches_of_one_network_are_points_with_one_table_of_layers(visit):

@@ -51,11 +51,15 @@ function makeAxis(field, log, rows, range, from, to) {
 function ticks(field, log, low, high, most) {
   const room = Math.max(2, Math.floor(most));
   const places = log ? logTicks(field, low, high, room) : linearTicks(field, low, high, room);
-  return places.map((value) => ({ at: log ? Math.log10(value) : value, text: tickText(field, value) }));
+  return places.map((value) => ({
+    at: log ? Math.log10(value) : value,
+    text: tickText(field, value),
+  }));
 }
 
 function linearTicks(field, low, high, room) {
-  const unit = field.kind === "bytes" ? 1024 ** Math.floor(Math.log(Math.max(high, 1)) / Math.log(1024)) : 1;
+  const unit =
+    field.kind === "bytes" ? 1024 ** Math.floor(Math.log(Math.max(high, 1)) / Math.log(1024)) : 1;
   const rough = (high - low) / unit / room;
   const power = 10 ** Math.floor(Math.log10(rough));
   let step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power;
@@ -73,7 +77,22 @@ function logTicks(field, low, high, room) {
   }
   const base = field.kind === "bytes" ? 2 : 10;
   const choices =
-    base === 2 ? [[1, 1], [1, 2], [1, 5], [1, 10], [1, 20]] : [[9, 1], [3, 1], [1, 1], [1, 2], [1, 3], [1, 6]];
+    base === 2
+      ? [
+          [1, 1],
+          [1, 2],
+          [1, 5],
+          [1, 10],
+          [1, 20],
+        ]
+      : [
+          [9, 1],
+          [3, 1],
+          [1, 1],
+          [1, 2],
+          [1, 3],
+          [1, 6],
+        ];
   const sets = choices.map(([within, every]) => powers(base, within, every, low, high));
   const gap = (high - low) / (room * 2);
   const apart = (value, n, values) => n === 0 || Math.log10(value / values[n - 1]) >= gap;
@@ -103,5 +122,7 @@ function tickText(field, value) {
 
 /** 500M and not 500.00M. */
 function shortCount(value) {
-  return writtenCount(value, 6).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+  return writtenCount(value, 6)
+    .replace(/(\.\d*?)0+(?=\D|$)/, "$1")
+    .replace(/\.(?=\D|$)/, "");
 }

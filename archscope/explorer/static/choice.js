@@ -34,7 +34,7 @@ function haystack(row) {
 function placedRows(rows) {
   const axes = [fields.get(view.x), fields.get(view.y)];
   const logs = [isLog("x"), isLog("y")];
-  const without = { missing: 0, protocol: 0, logarithm: 0 };
+  const without = { missing: 0, protocol: 0, logarithm: 0, large: 0 };
   const placed = rows.filter((row) => {
     const reason = axes.map((field, n) => obstacle(field, logs[n], row)).find(Boolean);
     if (reason) without[reason] += 1;
@@ -44,7 +44,8 @@ function placedRows(rows) {
 }
 
 function obstacle(field, log, row) {
-  if (!field || !Number.isFinite(field.numbers[row])) return "missing";
+  if (!field || Number.isNaN(field.numbers[row])) return "missing";
+  if (!Number.isFinite(field.numbers[row])) return "large";
   if (field.accuracy && !chosenProtocol(row)) return "protocol";
   return log && field.numbers[row] <= 0 ? "logarithm" : "";
 }

@@ -29,8 +29,12 @@ async function drawDetail() {
   if (opened.label === view.open) return opened.layers && drawBars();
   const row = rowOf.get(view.open);
   opened = { label: view.open, layers: null, sort: "", bar: null, bars: [] };
-  document.getElementById("detail-title").replaceChildren(swatch(state.colours.of(row)), labels[row]);
-  document.getElementById("detail-figures").replaceChildren(...figureList(row, { exact: true, boxed: true }));
+  document
+    .getElementById("detail-title")
+    .replaceChildren(swatch(state.colours.of(row)), labels[row]);
+  document
+    .getElementById("detail-figures")
+    .replaceChildren(...figureList(row, { exact: true, boxed: true }));
   showLayers(false, "Unpacking the layers...");
   if (!dialog.open) dialog.showModal();
   try {
@@ -53,7 +57,10 @@ function showLayers(there, text) {
 
 function metrics() {
   const timed = Object.keys(opened.layers).filter((name) => name.endsWith("_ms"));
-  const times = timed.map((name) => [name, { title: name.replaceAll("_", " "), kind: "number", unit: "ms" }]);
+  const times = timed.map((name) => [
+    name,
+    { title: name.replaceAll("_", " "), kind: "number", unit: "ms" },
+  ]);
   return Object.entries(METRICS)
     .concat(times)
     .filter(([name]) => opened.layers[name]);
@@ -155,19 +162,29 @@ function sayBar(n) {
     const keys = opened.kinds.map(([kind, colour]) => element("span", {}, swatch(colour), kind));
     const rest = new Set(opened.layers.kind.filter((_, i) => values[i] > 0)).size - keys.length;
     const total = `${writtenNumber(field, sum)}${unit} in ${opened.bars.length} of ${values.length} layers`;
-    barText.replaceChildren(element("b", {}, total), ...keys, rest > 0 ? `and ${rest} other kinds` : "");
+    barText.replaceChildren(
+      element("b", {}, total),
+      ...keys,
+      rest > 0 ? `and ${rest} other kinds` : "",
+    );
     return;
   }
   const share = sum ? ` (${((100 * values[n]) / sum).toFixed(1)} %)` : "";
   const what = `${writtenNumber(field, values[n])}${unit} ${field.title}${share}`;
   const { path, kind, output_shape } = opened.layers;
-  barText.replaceChildren(element("b", {}, path[n] || "(the model)"), `${kind[n]}, ${output_shape?.[n] ?? ""}`, what);
+  barText.replaceChildren(
+    element("b", {}, path[n] || "(the model)"),
+    `${kind[n]}, ${output_shape?.[n] ?? ""}`,
+    what,
+  );
 }
 
 function barAt(event) {
   const box = barsHost.getBoundingClientRect();
   const width = box.width - BAR_AREA.left - BAR_AREA.right;
-  const place = Math.floor(((event.clientX - box.left - BAR_AREA.left) / width) * opened.bars.length);
+  const place = Math.floor(
+    ((event.clientX - box.left - BAR_AREA.left) / width) * opened.bars.length,
+  );
   return opened.bars[place] ?? null;
 }
 
@@ -224,7 +241,8 @@ function textColumn(name, title) {
   return {
     ...{ name, title, width: Math.min(longest, name === "path" ? 40 : 26) },
     fill: (cell, n) => {
-      const called = name === "path" && opened.layers.call?.[n] > 1 ? ` (call ${opened.layers.call[n]})` : "";
+      const called =
+        name === "path" && opened.layers.call?.[n] > 1 ? ` (call ${opened.layers.call[n]})` : "";
       cell.textContent = cell.title = (texts[n] || (name === "path" ? "(the model)" : "")) + called;
     },
   };

@@ -42,7 +42,10 @@ function byCount(words) {
 function listMoreRanges() {
   const rest = numericFields().filter((field) => field.known && !rangeControls.has(field.name));
   const choose = element("option", { value: "" }, "choose...");
-  moreRanges.replaceChildren(choose, ...rest.map(({ name, title }) => element("option", { value: name }, title)));
+  moreRanges.replaceChildren(
+    choose,
+    ...rest.map(({ name, title }) => element("option", { value: name }, title)),
+  );
   moreRanges.closest("label").hidden = !rest.length;
 }
 
@@ -66,8 +69,9 @@ function addRange(name) {
     ...{ field, scale, low: slider(0, "least"), high: slider(1, "most") },
     ...{ least: entry(0, "least, as a number"), most: entry(1, "most, as a number") },
   };
-  control.bars = histogram(field, scale);
+  control.bars = histogram();
   rangeControls.set(name, control);
+  drawHistogram(control);
   const track = element("div", { className: "track" }, control.bars, control.low, control.high);
   rangeHost.append(
     element(
@@ -75,14 +79,22 @@ function addRange(name) {
       { className: "range", role: "group", "aria-label": field.title },
       element("span", { className: "name" }, titleOf(field)),
       track,
-      element("div", { className: "bounds" }, control.least, element("span", {}, "to"), control.most),
+      element(
+        "div",
+        { className: "bounds" },
+        control.least,
+        element("span", {}, "to"),
+        control.most,
+      ),
     ),
   );
 }
 
 function rangeScale(field) {
   const log = wantsLog(field);
-  const values = [...field.numbers].filter((value) => Number.isFinite(value) && (!log || value > 0));
+  const values = [...field.numbers].filter(
+    (value) => Number.isFinite(value) && (!log || value > 0),
+  );
   const [least, most] = bounds(values);
   const onto = log ? Math.log10 : (value) => value;
   const back = log ? (place) => 10 ** place : (place) => place;
@@ -94,19 +106,23 @@ function rangeScale(field) {
   };
 }
 
-function histogram(field, scale) {
+function histogram() {
+  const bars = Array.from({ length: BARS }, () => element("i"));
+  return element("div", { className: "histogram", "aria-hidden": "true" }, ...bars);
+}
+
+/** The bars over all networks; of an accuracy, over those of the protocols that are chosen. */
+function drawHistogram({ field, scale, bars }) {
   const sizes = new Array(BARS).fill(0);
-  for (const value of field.numbers) {
-    const share = scale.share(value);
-    if (Number.isFinite(share)) sizes[Math.min(Math.max(Math.floor(share * BARS), 0), BARS - 1)] += 1;
+  for (const row of allRows) {
+    const share = scale.share(numberOf(field, row));
+    if (Number.isFinite(share))
+      sizes[Math.min(Math.max(Math.floor(share * BARS), 0), BARS - 1)] += 1;
   }
   const most = Math.max(...sizes);
-  const bars = sizes.map((size) => {
-    const bar = element("i");
-    bar.style.height = `${size ? Math.max(8, (100 * size) / most) : 0}%`;
-    return bar;
+  sizes.forEach((size, n) => {
+    bars.children[n].style.height = `${size ? Math.max(8, (100 * size) / most) : 0}%`;
   });
-  return element("div", { className: "histogram", "aria-hidden": "true" }, ...bars);
 }
 
 function slid(field, scale, side, stop) {
@@ -144,14 +160,17 @@ function setRange(name, range) {
 
 function drawRanges() {
   for (const name of Object.keys(view.ranges)) addRange(name);
-  for (const [name, { field, scale, low, high, least, most, bars }] of rangeControls) {
+  for (const [name, control] of rangeControls) {
+    const { field, scale, low, high, least, most, bars } = control;
+    if (field.accuracy) drawHistogram(control);
     const [from, to] = view.ranges[name] ?? [null, null];
     const shares = [from === null ? 0 : scale.share(from), to === null ? 1 : scale.share(to)];
     const stops = shares.map((share) => Math.round(Math.min(Math.max(share, 0), 1) * STOPS));
     [low.value, high.value] = stops;
     low.setAttribute("aria-valuetext", writtenNumber(field, from ?? scale.least));
     high.setAttribute("aria-valuetext", writtenNumber(field, to ?? scale.most));
-    if (document.activeElement !== least) least.value = from === null ? "" : writtenNumber(field, from);
+    if (document.activeElement !== least)
+      least.value = from === null ? "" : writtenNumber(field, from);
     if (document.activeElement !== most) most.value = to === null ? "" : writtenNumber(field, to);
     least.placeholder = writtenNumber(field, scale.least);
     most.placeholder = writtenNumber(field, scale.most);
@@ -161,7 +180,6 @@ function drawRanges() {
     });
   }
 }
-
 
 // ---- choices ------------------------------------------------------------------------------------
 
@@ -180,7 +198,10 @@ function makeChoices(id, names, key, content) {
 }
 
 function drawChoices() {
-  for (const [id, key] of [["protocols", "protocols"], ["families", "families"]]) {
+  for (const [id, key] of [
+    ["protocols", "protocols"],
+    ["families", "families"],
+  ]) {
     for (const tick of document.querySelectorAll(`#${id} input`)) {
       tick.checked = view[key].includes(tick.value);
     }

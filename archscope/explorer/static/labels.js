@@ -49,8 +49,7 @@ function placedLabels(points, wanted, onFront, area) {
 function rectangle({ x, y, radius }, side, width) {
   const away = radius + GAP;
   const left = { right: x + away, left: x - away - width }[side] ?? x - width / 2;
-  const top =
-    { top: y - away - LABEL_HEIGHT, bottom: y + away }[side] ?? y - LABEL_HEIGHT / 2;
+  const top = { top: y - away - LABEL_HEIGHT, bottom: y + away }[side] ?? y - LABEL_HEIGHT / 2;
   return { left, top, right: left + width, bottom: top + LABEL_HEIGHT };
 }
 

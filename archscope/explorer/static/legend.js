@@ -9,7 +9,12 @@ function drawLegend() {
 }
 
 function part(title, ...children) {
-  return element("div", { className: "key" }, element("span", { className: "name" }, title), ...children);
+  return element(
+    "div",
+    { className: "key" },
+    element("span", { className: "name" }, title),
+    ...children,
+  );
 }
 
 function colourLegend() {
@@ -22,7 +27,9 @@ function colourLegend() {
     return part(titleOf(field) + (log ? ", log" : ""), ends[0], bar, ends[1]);
   }
   if (!field.text) return part(field.title, ...flagLegend());
-  const here = byCount(state.placed.map((row) => textOf(field.name, row)).filter((w) => w !== null));
+  const here = byCount(
+    state.placed.map((row) => textOf(field.name, row)).filter((w) => w !== null),
+  );
   const chips = here.slice(0, MOST_WORDS).map(([name]) => wordChip(field, name, colour(name)));
   const more = here.length - chips.length;
   return part(field.title, ...chips, more > 0 ? `and ${more} more` : "");
@@ -31,7 +38,10 @@ function colourLegend() {
 function flagLegend() {
   const pairs = source.palette.words;
   const dark = Number(isDark());
-  return [["no", 0], ["yes", 1]].map(([text, n]) => element("span", {}, swatch(pairs[n][dark]), text));
+  return [
+    ["no", 0],
+    ["yes", 1],
+  ].map(([text, n]) => element("span", {}, swatch(pairs[n][dark]), text));
 }
 
 /** A family's chip filters by it; other words are only a key. */
@@ -43,7 +53,9 @@ function wordChip(field, name, colour) {
   chip.setAttribute("aria-pressed", String(on));
   chip.title = on ? "Show the other families too" : "Only this family";
   chip.addEventListener("click", () =>
-    update({ families: on ? view.families.filter((other) => other !== name) : [...view.families, name] }),
+    update({
+      families: on ? view.families.filter((other) => other !== name) : [...view.families, name],
+    }),
   );
   return chip;
 }
@@ -76,7 +88,15 @@ function protocolLegend() {
   return part("Protocol", ...keys);
 }
 
-const MARKS = { circle: "●", diamond: "◆", triangle: "▲", rect: "■", roundRect: "▢", arrow: "➤", pin: "⬮" };
+const MARKS = {
+  circle: "●",
+  diamond: "◆",
+  triangle: "▲",
+  rect: "■",
+  roundRect: "▢",
+  arrow: "➤",
+  pin: "⬮",
+};
 
 function protocolMark(protocol) {
   return element("span", { className: "mark", "aria-hidden": "true" }, MARKS[symbolOf(protocol)]);
@@ -94,14 +114,19 @@ function frontLegend() {
 
 // ---- the caption --------------------------------------------------------------------------------
 
+const OBSTACLES = {
+  missing: "not measured for an axis",
+  protocol: "with an accuracy of another protocol",
+  logarithm: "with no logarithm",
+  large: "beyond any axis",
+};
+
 function drawCaption() {
   const { placed, seen, without } = state;
-  const sentences = [`${placed.length} of ${seen.length} networks are placed.`];
-  if (without.missing) sentences.push(`${without.missing} are not: not measured for one of the axes.`);
-  if (without.protocol) {
-    sentences.push(`${without.protocol} are not: their accuracy is of another protocol.`);
-  }
-  if (without.logarithm) sentences.push(`${without.logarithm} are not: zero has no logarithm.`);
+  const sentences = [`Placed: ${placed.length} of ${several(seen.length)}.`];
+  const reasons = Object.entries(OBSTACLES).filter(([name]) => without[name]);
+  const told = reasons.map(([name, text]) => `${without[name]} ${text}`);
+  if (told.length) sentences.push(`Not placed: ${told.join(", ")}.`);
   if (accuracyShown() && view.protocols.length) {
     sentences.push(`Accuracy: ${view.protocols.join(", ")}.`);
   }
@@ -119,7 +144,9 @@ function conditions(rows) {
   ].map(([name, title]) => {
     const field = fields.get(name);
     if (!field?.known) return "";
-    const values = byCount(rows.filter((row) => given(field, row) !== null).map((row) => written(field, row)));
+    const values = byCount(
+      rows.filter((row) => given(field, row) !== null).map((row) => written(field, row)),
+    );
     if (!values.length) return "";
     const few = values.slice(0, 3).map(([value]) => value);
     const rest = values.length - few.length;

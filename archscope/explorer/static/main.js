@@ -5,7 +5,9 @@ const state = { dragging: false, seen: [], placed: [], selected: new Set(), fron
 
 /** Change the view; everything follows from it. */
 function update(changes) {
-  const axes = ["x", "y", "xlog", "ylog"].some((name) => name in changes && changes[name] !== view[name]);
+  const axes = ["x", "y", "xlog", "ylog"].some(
+    (name) => name in changes && changes[name] !== view[name],
+  );
   if (axes && view.brush) {
     const picked = [...selectedRows(state.seen)].map((row) => labels[row]);
     Object.assign(view, { brush: null, picked }); // the selection outlives the axes of its box
@@ -78,7 +80,6 @@ function drawControls() {
   byId("zoom").setAttribute("aria-pressed", String(view.zoom));
   plot.classList.toggle("zooming", view.zoom);
   byId("reset").hidden = !view.range;
-  byId("theme").setAttribute("aria-pressed", String(isDark()));
   byId("theme").textContent = isDark() ? "Light" : "Dark";
   const nothing = byId("nothing");
   nothing.hidden = state.placed.length > 0;
@@ -88,10 +89,14 @@ function drawControls() {
   drawSummary();
 }
 
+function several(number) {
+  return number === 1 ? "1 network" : `${number} networks`;
+}
+
 function drawSummary() {
   const all = labels.length;
   const { seen, selected } = state;
-  const parts = [seen.length === all ? `${all} networks` : `${seen.length} of ${all} networks`];
+  const parts = [seen.length === all ? several(all) : `${seen.length} of ${several(all)}`];
   if (selected.size) parts.push(`${selected.size} selected`);
   const failed = allRows.filter((row) => (textOf("status", row) ?? "ok") !== "ok").length;
   if (failed) parts.push(`${failed} not ok, the column Status says why`);
@@ -99,7 +104,8 @@ function drawSummary() {
 }
 
 function tableRows() {
-  const chosen = state.selected.size && view.only ? state.seen.filter((r) => state.selected.has(r)) : state.seen;
+  const chosen =
+    state.selected.size && view.only ? state.seen.filter((r) => state.selected.has(r)) : state.seen;
   return sortedRows(chosen, view.sort);
 }
 
@@ -108,10 +114,11 @@ function drawTable() {
   byId("only").hidden = byId("clear-selection").hidden = !any;
   byId("only").setAttribute("aria-pressed", String(view.only));
   const rows = tableRows();
-  byId("table-title").textContent = `${rows.length} ${any && view.only ? "selected " : ""}networks`;
+  byId("table-title").textContent = several(rows.length) + (any && view.only ? " selected" : "");
   networkTable.show(rows, view.sort);
   const shown = new Set(tableColumns());
-  for (const tick of document.querySelectorAll("#columns input")) tick.checked = shown.has(tick.value);
+  for (const tick of document.querySelectorAll("#columns input"))
+    tick.checked = shown.has(tick.value);
 }
 
 function tell(text) {
@@ -121,7 +128,9 @@ function tell(text) {
 
 function fillSelect(id, choices) {
   byId(id).replaceChildren(
-    ...choices.map(([value, text, off]) => element("option", { value, disabled: Boolean(off) }, text)),
+    ...choices.map(([value, text, off]) =>
+      element("option", { value, disabled: Boolean(off) }, text),
+    ),
   );
   byId(id).addEventListener("change", () => update({ [id]: byId(id).value, ...forgotten(id) }));
 }
@@ -149,8 +158,15 @@ function makeControls() {
   const colours = words.map((field) => [field.name, field.title]);
   fillSelect("colour", [["", "one colour"], ...colours, ...numericChoices()]);
   fillSelect("names", [
-    ...[["", "automatic"], ["front", "on the front"], ["selected", "selected"]],
-    ...[["all", "as many as fit"], ["none", "none"]],
+    ...[
+      ["", "automatic"],
+      ["front", "on the front"],
+      ["selected", "selected"],
+    ],
+    ...[
+      ["all", "as many as fit"],
+      ["none", "none"],
+    ],
   ]);
   for (const axis of ["x", "y"]) {
     onPress(`${axis}-log`, () => ({ [`${axis}log`]: !isLog(axis) }));
@@ -215,7 +231,9 @@ async function copyLink() {
 
 function readAddress() {
   const refused = readFragment(location.hash);
-  tell(refused.length ? `This page does not have what the link asks for: ${refused.join(", ")}` : "");
+  tell(
+    refused.length ? `This page does not have what the link asks for: ${refused.join(", ")}` : "",
+  );
   draw();
 }
 

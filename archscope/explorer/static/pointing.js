@@ -6,6 +6,7 @@ const announcement = document.getElementById("announcement");
 const REACH = 16; // pixels around a point that still mean it
 const DRAG = 5; // pixels before a press becomes a box
 let meant = null; // the row that the ring is around
+let lastMeant = null; // where the keyboard goes on
 let press = null;
 
 function pointOf(row) {
@@ -30,6 +31,7 @@ function nearest({ x, y }) {
 /** Put the ring and the card on a row; null takes them away. */
 function mean(row, { card = true } = {}) {
   meant = row;
+  lastMeant = row ?? lastMeant;
   const point = row === null ? null : pointOf(row);
   cursor.hidden = !point;
   if (point) {
@@ -123,7 +125,12 @@ function drawBrush() {
   if (!view.brush) return;
   const { x, y } = drawn.axes;
   const [left, right, low, high] = view.brush;
-  const box = { left: x.pixel(left), right: x.pixel(right), top: y.pixel(high), bottom: y.pixel(low) };
+  const box = {
+    left: x.pixel(left),
+    right: x.pixel(right),
+    top: y.pixel(high),
+    bottom: y.pixel(low),
+  };
   if (Object.values(box).every(Number.isFinite)) showBand(box);
   else band.hidden = true;
 }
@@ -185,6 +192,7 @@ function meanByKey(point) {
 }
 
 plot.addEventListener("focus", () => {
-  if (plot.matches(":focus-visible") && meant === null) meanByKey(ordered("x")[0]);
+  if (!plot.matches(":focus-visible") || meant !== null) return;
+  meanByKey(pointOf(lastMeant) ?? ordered("x")[0]);
 });
 plot.addEventListener("blur", () => mean(null));

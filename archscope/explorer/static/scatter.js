@@ -14,7 +14,12 @@ function isDark() {
 function ink() {
   const style = getComputedStyle(document.documentElement);
   const named = (name) => style.getPropertyValue(name).trim();
-  return { text: named("--text"), muted: named("--muted"), line: named("--line"), page: named("--page") };
+  return {
+    text: named("--text"),
+    muted: named("--muted"),
+    line: named("--line"),
+    page: named("--page"),
+  };
 }
 
 // ---- colour and size ----------------------------------------------------------------------------
@@ -49,7 +54,8 @@ function colourScale() {
 function rampScale(field, stops) {
   const log = wantsLog(field);
   const onto = (value) => (log ? Math.log10(value) : value);
-  const [low, high] = bounds([...field.numbers].map(onto).filter(Number.isFinite));
+  const numbers = allRows.map((row) => onto(numberOf(field, row)));
+  const [low, high] = bounds(numbers.filter(Number.isFinite));
   const of = (row) => {
     const share = (onto(numberOf(field, row)) - low) / (high - low || 1);
     return Number.isFinite(share) ? blended(stops, share) : "#9aa0a8";
@@ -64,7 +70,8 @@ function blended(stops, share) {
   const channel = (colour, n) => parseInt(colour.slice(1 + 2 * n, 3 + 2 * n), 16);
   const mixed = [0, 1, 2].map((n) =>
     Math.round(
-      channel(stops[left], n) + (place - left) * (channel(stops[left + 1], n) - channel(stops[left], n)),
+      channel(stops[left], n) +
+        (place - left) * (channel(stops[left + 1], n) - channel(stops[left], n)),
     ),
   );
   return `rgb(${mixed.join(",")})`;
@@ -100,8 +107,22 @@ function drawScatter(state) {
   if (!fields.has(view.x) || !fields.has(view.y)) return { colours: colourScale(), sizes: {} };
   const area = plotArea();
   const axes = {
-    x: makeAxis(fields.get(view.x), isLog("x"), placed, view.range?.slice(0, 2), area.left, area.right),
-    y: makeAxis(fields.get(view.y), isLog("y"), placed, view.range?.slice(2), area.bottom, area.top),
+    x: makeAxis(
+      fields.get(view.x),
+      isLog("x"),
+      placed,
+      view.range?.slice(0, 2),
+      area.left,
+      area.right,
+    ),
+    y: makeAxis(
+      fields.get(view.y),
+      isLog("y"),
+      placed,
+      view.range?.slice(2),
+      area.bottom,
+      area.top,
+    ),
   };
   const sizes = sizeScale(placed);
   const colours = colourScale();
@@ -128,13 +149,18 @@ function drawScatter(state) {
 
 function plotText(number) {
   const [x, y] = [fields.get(view.x), fields.get(view.y)];
-  return `${number} networks, ${titleOf(y)} against ${titleOf(x)}`;
+  return `${several(number)}, ${titleOf(y)} against ${titleOf(x)}`;
 }
 
 function plotArea() {
   const [width, height] = [plot.clientWidth, plot.clientHeight];
   const narrow = width < 520;
-  return { left: narrow ? 58 : 76, right: width - (narrow ? 12 : 24), top: 16, bottom: height - 54 };
+  return {
+    left: narrow ? 58 : 76,
+    right: width - (narrow ? 12 : 24),
+    top: 16,
+    bottom: height - 54,
+  };
 }
 
 function insideArea({ x, y }, area) {
@@ -159,7 +185,13 @@ function options(axes, area, points, found, drawing) {
     animation: moving,
     animationDuration: 350,
     animationDurationUpdate: 450,
-    grid: { left: area.left, right: plot.clientWidth - area.right, top: area.top, bottom: 54, containLabel: false },
+    grid: {
+      left: area.left,
+      right: plot.clientWidth - area.right,
+      top: area.top,
+      bottom: 54,
+      containLabel: false,
+    },
     xAxis: axisOptions(axes.x, inks, 30),
     yAxis: axisOptions(axes.y, inks, plot.clientWidth < 520 ? 44 : 60),
     series: [
@@ -210,7 +242,12 @@ function item({ row, radius }, axes, look, side) {
       borderWidth: outlined && !faded ? 1.5 : crowded ? 0.5 : 1,
     },
     label: {
-      ...{ show: Boolean(side), position: side ?? "right", distance: GAP, formatter: () => shortName(row) },
+      ...{
+        show: Boolean(side),
+        position: side ?? "right",
+        distance: GAP,
+        formatter: () => shortName(row),
+      },
       ...{ color: inks.text, fontSize: 11, fontWeight: 600, opacity: faded ? 0.35 : 1 },
       ...{ textBorderColor: inks.page, textBorderWidth: 3 },
     },

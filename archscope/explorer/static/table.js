@@ -12,8 +12,19 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
   const head = element("thead");
   const body = element("tbody");
   const widths = element("colgroup");
-  const table = element("table", {}, element("caption", { className: "unseen" }, caption), widths, head, body);
-  const scroller = element("div", { className: "scroller", tabIndex: 0, role: "region", "aria-label": caption }, table);
+  const table = element(
+    "table",
+    {},
+    element("caption", { className: "unseen" }, caption),
+    widths,
+    head,
+    body,
+  );
+  const scroller = element(
+    "div",
+    { className: "scroller", tabIndex: 0, role: "region", "aria-label": caption },
+    table,
+  );
   host.replaceChildren(scroller);
   let rows = [];
   let shown = [];
@@ -37,7 +48,9 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
     const made = element("tr", { "aria-rowindex": String(index + 2) });
     made.dataset.row = row;
     for (const column of shown) {
-      const cell = element(column === shown[0] ? "th" : "td", { className: column.right ? "right" : "" });
+      const cell = element(column === shown[0] ? "th" : "td", {
+        className: column.right ? "right" : "",
+      });
       if (column === shown[0]) cell.scope = "row";
       column.fill(cell, row);
       made.append(cell);
@@ -48,7 +61,10 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
 
   function draw(force) {
     const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - BEYOND);
-    const last = Math.min(rows.length, first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * BEYOND + 1);
+    const last = Math.min(
+      rows.length,
+      first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * BEYOND + 1,
+    );
     if (!force && inSight === `${first} ${last}`) return;
     inSight = `${first} ${last}`;
     const focus = focusIn(scroller);
@@ -122,7 +138,17 @@ function refocus(host, name) {
 // ---- the networks -------------------------------------------------------------------------------
 
 const USUAL = [
-  ...["model", "family", "year", "params", "macs", "peak_bytes", "depth", "top1", "top1_per_mparams"],
+  ...[
+    "model",
+    "family",
+    "year",
+    "params",
+    "macs",
+    "peak_bytes",
+    "depth",
+    "top1",
+    "top1_per_mparams",
+  ],
   ...["latency_ms_p50", "throughput_per_s", "energy_mj", "device"],
 ];
 
@@ -140,7 +166,9 @@ function widthOf(field) {
   if (!widest.has(field.name)) {
     const texts = field.text ? field.words : allRows.map((row) => written(field, row));
     const longest = texts.reduce((most, text) => Math.max(most, text.length), 0);
-    const words = titleOf(field).split(" ").map((word) => word.length);
+    const words = titleOf(field)
+      .split(" ")
+      .map((word) => word.length);
     const heading = Math.max(...words, titleOf(field).length / 2 + 1) + 2; // on two lines
     widest.set(field.name, Math.min(Math.max(longest, heading), 30));
   }
@@ -180,7 +208,11 @@ function fillName(cell, row) {
   tick.setAttribute("aria-label", `Select ${labels[row]}`);
   tick.dataset.focus = `tick ${row}`;
   tick.addEventListener("change", () => update(toggled(row, state.seen)));
-  const open = element("button", { type: "button", className: "link", title: labels[row] }, labels[row]);
+  const open = element(
+    "button",
+    { type: "button", className: "link", title: labels[row] },
+    labels[row],
+  );
   open.dataset.focus = `open ${row}`;
   open.addEventListener("click", () => update({ open: labels[row] }));
   cell.append(tick, swatch(state.colours.of(row)), open);
