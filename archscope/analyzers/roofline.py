@@ -41,6 +41,9 @@ _DTYPES = {
     "float16": "fp16",
 }
 
+# They ask the allocator for memory and start no kernel.
+_ALLOCATIONS = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -148,7 +151,7 @@ def estimate(ops: Iterable[Op], device: Device, *, tf32: bool = False) -> Estima
 
     The bound is the one under which most of that time is spent; None when nothing ran.
     """
-    ran = [op for op in ops if op.category != "input"]
+    ran = [op for op in ops if op.category != "input" and op.name not in _ALLOCATIONS]
     parts = [limits(op, device, tf32=tf32) for op in ran]
     spent = dict.fromkeys(BOUNDS, 0.0)
     for part in parts:

@@ -95,6 +95,26 @@ def test_layers_add_up_to_the_whole_forward_and_backward():
     assert found.bytes.sum() == totals["bytes"]
 
 
+def test_memory_that_is_only_asked_for_starts_no_kernel():
+    """Batch normalisation in inference makes an empty tensor beside its result."""
+    found = rows(nn.BatchNorm2d(4).eval(), (1, 4, 8, 8), made(launch=1.0))
+    assert list(found.least_ms) == [1e3]
+
+
+def test_a_cache_s_bandwidth_is_for_what_fits_there():
+    n = 1000
+    cached = made(cache_bandwidth=1e11, cache_bytes=8 * n)
+    small, large = (rows(nn.ReLU(), (size,), cached).least_ms[0] for size in (n, n + 1))
+    assert small == pytest.approx(1e3 * 8 * n / 1e11)
+    assert large == pytest.approx(1e3 * 8 * (n + 1) / 1e10)
+
+
+def test_the_frame_says_what_it_is_of():
+    found = rows(nn.Linear(4, 4), (2, 4), "h100", dtype="bf16")
+    assert found.attrs["device"] is find_device("h100")
+    assert (found.attrs["dtype"], found.attrs["batch"]) == ("bf16", 2)
+
+
 def test_the_inputs_are_no_layer_that_takes_time():
     assert list(rows(nn.ReLU(), (1, 4), "h100").kind) == ["ReLU"]
 
@@ -106,6 +126,8 @@ def test_every_card_is_whole():
         assert card.source and card.kind in ("cpu", "gpu")
         assert set(card.peaks) <= set(DTYPES)
         assert 1e11 < card.peaks["fp32"] < 2e14
+        assert card.checked or card.basis == "measured"
+        assert set(card.unconfirmed) <= {*card.peaks, "bandwidth"}
         assert 1e10 < card.bandwidth < 1e13
 
 
@@ -114,6 +136,38 @@ def test_h100_is_dense_and_h200_differs_in_memory_alone():
     assert h100.product_rate("bf16") == pytest.approx(989.4e12)
     assert h100.peaks == h200.peaks
     assert h200.bandwidth / h100.bandwidth == pytest.approx(4.8 / 3.35)
+
+
+def test_tensor_core_rates_are_dense_and_accumulate_in_fp32():
+    """Half of the printed sparse rates; on GeForce half again of those that accumulate in fp16."""
+    assert find_device("a100").peaks["fp16"] == pytest.approx(624e12 / 2)
+    assert find_device("h100-pcie").peaks["bf16"] == pytest.approx(1513e12 / 2)
+    assert find_device("rtx-4090").peaks["fp16"] == pytest.approx(660.6e12 / 4, rel=1e-3)
+    for name in ("rtx-3090", "rtx-4090", "rtx-5090"):
+        assert find_device(name).peaks["tf32"] == find_device(name).peaks["fp32"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cores", "clock", "flop_a_cycle"),
+    [
+        ("k40", 2880, 745e6, 2),
+        ("titan-x", 3072, 1075e6, 2),
+        ("titan-x-pascal", 3584, 1531e6, 2),
+        ("tx1", 256, 1e9, 2),
+        ("v100", 5120, 1530e6, 2),
+        ("a100", 6912, 1410e6, 2),
+        ("h100", 16896, 1980e6, 2),
+        ("rtx-3090", 10496, 1695e6, 2),
+        ("rtx-4090", 16384, 2520e6, 2),
+        ("rtx-5090", 21760, 2407e6, 2),
+        ("xeon-8380", 40, 2.3e9, 64),
+        ("epyc-7763", 64, 2.45e9, 32),
+        ("epyc-9654", 96, 2.4e9, 32),
+        ("ryzen-7950x", 16, 4.5e9, 32),
+    ],
+)
+def test_fp32_is_units_times_clock_a_multiply_add_counted_twice(name, cores, clock, flop_a_cycle):
+    assert find_device(name).peaks["fp32"] == pytest.approx(cores * clock * flop_a_cycle, rel=5e-3)
 
 
 def test_a_device_is_found_as_people_write_it():
