@@ -46,24 +46,37 @@ def _is_dense(x: Tensor) -> bool:
 
 
 def _pointwise(*args: Any, **kwargs: Any) -> Any:
-    """Operands of one shape, dtype and layout, and numbers: the result is like them."""
+    """Operands of one dtype, all of one shape and layout or all row after row, and numbers."""
     tensors = [value for value in args if isinstance(value, Tensor)]
     first = tensors[0]
     if not first.dtype.is_floating_point or not _is_dense(first):
         return NotImplemented
     if any(not isinstance(value, Tensor | int | float | str | None) for value in args):
         return NotImplemented
-    for other in tensors[1:]:
-        alike = (
-            other.shape == first.shape
-            and other.dtype == first.dtype
-            and other.stride() == first.stride()
-        )
-        if not alike:
-            return NotImplemented
     if any(isinstance(value, Tensor) or name == "dtype" for name, value in kwargs.items()):
         return NotImplemented
-    return _same(first)
+    others = tensors[1:]
+    if any(other.dtype != first.dtype for other in others):
+        return NotImplemented
+    if all(_alike(other, first) for other in others):
+        return _same(first)
+    if not all(map(_row_major, tensors)):
+        return NotImplemented
+    return _empty(torch.broadcast_shapes(*(tensor.shape for tensor in tensors)), first)
+
+
+def _alike(some: Tensor, other: Tensor) -> bool:
+    return some.shape == other.shape and some.stride() == other.stride()
+
+
+def _row_major(x: Tensor) -> bool:
+    """Contiguous, and with the strides of a new tensor even where a size of 1 leaves a choice."""
+    step = 1
+    for size, stride in zip(reversed(x.shape), reversed(x.stride()), strict=True):
+        if stride != step:
+            return False
+        step *= max(size, 1)
+    return True
 
 
 _POINTWISE = (
@@ -280,7 +293,7 @@ def _pooled(
 
 
 def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
-    """Tensors of one kind joined along an axis."""
+    """Tensors of one kind joined along an axis; those of four axes may be channels last."""
     first = tensors[0]
     axes = first.dim()
     if not axes or not -axes <= dim < axes:
@@ -288,8 +301,9 @@ def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     dim %= axes
     rest = _without(first.shape, dim)
     for tensor in tensors:
-        alike = tensor.dim() == axes and tensor.dtype == first.dtype and tensor.is_contiguous()
-        if not alike or _without(tensor.shape, dim) != rest:
+        alike = tensor.dim() == axes and tensor.dtype == first.dtype
+        plain = axes < 4 or tensor.is_contiguous()
+        if not alike or not plain or _without(tensor.shape, dim) != rest:
             return NotImplemented
     joined = sum(tensor.shape[dim] for tensor in tensors)
     return _empty((*first.shape[:dim], joined, *first.shape[dim + 1 :]), first)
@@ -338,12 +352,35 @@ def _layer_norm(
     """Output, and the mean and the inverse deviation of every normalised row."""
     rows = x.shape[: x.dim() - len(shape)]
     fits = tuple(x.shape[len(rows) :]) == tuple(shape)
-    if not fits or not x.is_contiguous() or (weight is not None and weight.dtype != x.dtype):
+    if not fits or (weight is not None and weight.dtype != x.dtype):
+        return NotImplemented
+    if x.is_contiguous() and not _row_major(x):
         return NotImplemented
     kept = (*rows, *(1 for _ in shape))
     wide = torch.promote_types(x.dtype, torch.float32)
     mean, deviation = (torch.empty(kept, dtype=wide, device=x.device) for _ in range(2))
-    return _same(x), mean, deviation
+    return _empty(x.shape, x), mean, deviation
+
+
+def _group_norm(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    batch: int,
+    channels: int,
+    positions: int,
+    groups: int,
+    eps: float,
+) -> Any:
+    """Output, and the mean and the inverse deviation of every group of channels."""
+    fits = x.numel() == batch * channels * positions and channels % groups == 0
+    known = [t for t in (weight, bias) if t is not None]
+    if not fits or not _row_major(x) or any(t.dtype != x.dtype for t in known):
+        return NotImplemented
+    if any(t.numel() != channels for t in known):
+        return NotImplemented
+    mean, deviation = (_empty((batch, groups), x) for _ in range(2))
+    return _empty(x.shape, x), mean, deviation
 
 
 _RULES: dict[str, Callable[..., Any]] = {
@@ -361,4 +398,5 @@ _RULES: dict[str, Callable[..., Any]] = {
     "mean.dim": _reduced,
     "native_batch_norm": _batch_norm,
     "native_layer_norm": _layer_norm,
+    "native_group_norm": _group_norm,
 }

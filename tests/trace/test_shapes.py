@@ -101,11 +101,52 @@ def test_elementwise():
         assert agrees(aten.pow.Tensor_Scalar, tensor, 3)
         assert agrees(aten.gelu.default, tensor, approximate="tanh")
         assert agrees(aten.threshold_backward.default, tensor, tensor, 0)
-    # Broadcasting, promotion and gaps are torch's affair.
-    assert not agrees(aten.add.Tensor, x, meta(5))
+    # Promotion and gaps are torch's affair.
     assert not agrees(aten.add.Tensor, x, meta(3, 4, 5, dtype=torch.float64))
     assert not agrees(aten.mul.Tensor, meta(3, 8)[:, ::2], 2.0)
     assert not agrees(aten.div.Tensor, meta(3, dtype=torch.int64), 2)
+
+
+@given(shape=st.lists(st.integers(0, 3), min_size=1, max_size=5), data=st.data())
+@settings(deadline=None, max_examples=100)
+def test_broadcasting(shape, data):
+    def operand():
+        last = shape[data.draw(st.integers(0, len(shape))) :]
+        return meta(*(size if data.draw(st.booleans()) else 1 for size in last))
+
+    assert agrees(aten.mul.Tensor, operand(), operand())
+
+
+@st.composite
+def strided(draw, *shape, dtype=torch.float32):
+    """A tensor of that shape, its axes in any order in memory and with gaps between."""
+    order = draw(st.permutations(range(len(shape))))
+    held = meta(*(shape[axis] + draw(st.integers(0, 1)) for axis in order), dtype=dtype)
+    part = held[tuple(slice(0, shape[axis]) for axis in order)]
+    return part.permute([order.index(axis) for axis in range(len(shape))])
+
+
+@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=4), data=st.data())
+@settings(deadline=None, max_examples=200)
+def test_layouts(shape, data):
+    dtype = data.draw(st.sampled_from([torch.float32, torch.bfloat16, torch.float64]))
+    x = data.draw(strided(*shape, dtype=dtype))
+    last = shape[data.draw(st.integers(0, len(shape) - 1)) :]
+    scale = data.draw(st.sampled_from([None, meta(*last, dtype=dtype)]))
+    agrees(aten.native_layer_norm.default, x, last, scale, scale, 1e-5)
+    agrees(aten.cat.default, [x, data.draw(strided(*shape, dtype=dtype))], 0)
+    channels = meta(2 * shape[0], dtype=dtype)
+    image = data.draw(strided(3, 2 * shape[0], *shape[1:], dtype=dtype))
+    area = image.numel() // (6 * shape[0])
+    agrees(aten.native_group_norm.default, image, channels, None, 3, 2 * shape[0], area, 2, 1e-5)
+
+
+def test_common_layouts_need_not_ask_torch():
+    image = meta(2, 5, 7, 6).permute(0, 3, 1, 2)
+    assert agrees(aten.native_layer_norm.default, image.permute(0, 2, 3, 1), [6], None, None, 1e-5)
+    assert agrees(aten.native_layer_norm.default, meta(2, 6, 9).mT, [6], meta(6), meta(6), 1e-5)
+    assert agrees(aten.native_group_norm.default, meta(2, 6, 9), None, None, 2, 6, 9, 3, 1e-5)
+    assert agrees(aten.cat.default, [meta(2, 3, 8)[:, :, :5], meta(2, 4, 5)], 1)
 
 
 @given(st.lists(sizes, min_size=1, max_size=4), st.integers(-3, 2))
