@@ -16,7 +16,7 @@ from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.captions import caption, conditions
 from archscope.plots.families import looks
 from archscope.plots.operations import front
-from archscope.plots.points import Point, left_out, main_protocol, names, points
+from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, names, points
 from archscope.plots.sheet import Block, Entry, begin, finish, patch
 from archscope.plots.style import WIDE, styled
 
@@ -93,8 +93,8 @@ def _bars(
         axes.set_ylabel(title)
         sheet.key += [_families(bars), *_protocols(bars)]
         said = caption(
-            accuracy_of(frame, main),
-            conditions(frame),
+            accuracy_of(drawn_rows(frame, bars), main),
+            conditions(drawn_rows(frame, bars)),
             note,
             "" if few else "Named are networks that no other beats in accuracy and MACs.",
             left_out(frame, bars, "for want of a published accuracy"),

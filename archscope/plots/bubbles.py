@@ -23,15 +23,15 @@ from archscope.plots import labels
 from archscope.plots.captions import caption as sentences
 from archscope.plots.families import Look, looks
 from archscope.plots.points import Point, listed, main_protocol
-from archscope.plots.sheet import Block, Entry, Sheet, dot, finish, ring, stroke, written
+from archscope.plots.sheet import Block, Entry, Sheet, dot, finish, ring, stroke, too_small, written
 from archscope.plots.style import GREY, WIDE
 
 MOST_NAMED = 40  # networks in a full-width figure; of more, only those of the front have names
 _LARGEST = 0.115  # diameter of the largest bubble in widths of the panel
+_TALLEST = 0.32  # diameter in heights of the panel
 _ALPHA = 0.42
 _DASHES = ("--", ":", "-.")
 _MOST_FAMILIES = 24
-_ONLY_THE_BEST = "Names are for networks that no other beats in both."
 _STEPS = (5, 35, 65, 95, 125, 155)  # of Canziani's legend, in millions of parameters
 _WIDE_RANGE = 60  # times the least from which on an axis is logarithmic
 
@@ -59,16 +59,17 @@ def wide_range(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) > _WIDE_RANGE * min(values)
 
 
-def area_scale(points: Sequence[Point], width: float) -> float:
+def area_scale(points: Sequence[Point], sheet: Sheet) -> float:
     """Points squared of a bubble's square for a unit of weight; 0 if there is no weight.
 
     Args:
         points: all that share the scale.
-        width: of a panel in points.
+        sheet: that they are drawn on; the largest bubble goes by the size of its panels.
     """
     largest = max((point.weight for point in points), default=0)
     crowd = sqrt(min(1.0, MOST_NAMED / max(len(points), 1)))
-    diameter = max(_LARGEST * width * max(crowd, 0.5), 6)
+    room = min(_LARGEST * sheet.width, _TALLEST * sheet.height)
+    diameter = max(room * max(crowd, 0.5), 6)
     return diameter**2 / largest if largest else 0.0
 
 
@@ -102,10 +103,8 @@ def draw(axes: Axes, points: Sequence[Point], scale: float, across: Axis, up: Ax
     axes.set(xlabel=across.title, ylabel=up.title)
     if across.log:
         axes.set_xscale("log")
-        _log_ticks(axes.xaxis, [point.x for point in points])
     if up.log:
         axes.set_yscale("log")
-        _log_ticks(axes.yaxis, [point.y for point in points])
 
 
 def _centre(look: Look, point: Point, main: str, small: bool) -> dict:
@@ -218,6 +217,7 @@ def complete(
     *,
     axes_of: tuple[Axis, Axis],
     named: Sequence[Point] = (),
+    who: str = "",
     lines: Sequence[Sequence[Point]] = (),
 ) -> Figure:
     """Lay the sheet out, set limits that hold every bubble, and write the names.
@@ -229,6 +229,7 @@ def complete(
         caption, title: of the figure.
         axes_of: the axes that all panels have.
         named: the points to name where there are too many for all.
+        who: what the caption calls them.
         lines: points of lines that names had better not cover.
     """
 
@@ -243,7 +244,9 @@ def complete(
         plans = [_plan(sheet, axes, points, scale, named, lines) for axes, points in drawn]
         missing = dict.fromkeys(name for plan in plans for name in plan.unplaced)
         found = sentences(
-            _ONLY_THE_BEST if any(len(p.labels) < len(p.bubbles) for p in plans) else "",
+            f"Names are for {who}."
+            if who and any(len(p.labels) < len(p.bubbles) for p in plans)
+            else "",
             f"Without a name for want of room: {listed(list(missing))}." if missing else "",
         )
         if found == note:
@@ -304,14 +307,17 @@ def _limit(axes: Axes, points: Sequence[Point], scale: float, across: Axis, up: 
     radii = np.array([sqrt(scale * point.weight) / 2 for point in points])
     inches = 72 / axes.figure.dpi
     wide, tall = axes.bbox.width * inches, axes.bbox.height * inches
+    if 2.5 * (radii.max() + 9) > min(wide, tall):
+        raise too_small(axes.get_figure(root=True))
     low, high = _holding([p.x for p in points], radii + 6, wide, across)
     axes.set_xlim(low, high)
     low, high = _holding([p.y for p in points], radii + 9, tall, up)
     axes.set_ylim(low, high)
     for axis, wanted in ((axes.xaxis, across), (axes.yaxis, up)):
-        if wanted.log:
-            continue
         length = wide if axis is axes.xaxis else tall
+        if wanted.log:
+            log_ticks(axis, length / (24 if axis is axes.xaxis else 13))
+            continue
         low, high = axis.get_view_interval()
         locator = MaxNLocator(
             max(int(length / 38), 3), integer=wanted.whole, steps=[1, 2, 2.5, 5, 10]
@@ -340,17 +346,23 @@ def _holding(
     return (10**low, 10**high) if axis.log else (low, high)
 
 
-def _log_ticks(axis: MplAxis, values: Sequence[float]) -> None:
-    """1, 2, 5, 10 on a short axis, powers of ten on a long one."""
-    decades = np.log10(max(values) / min(values))
-    subs = (1.0, 2.0, 5.0) if decades < 3.2 else (1.0,)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=20))
+def log_ticks(axis: MplAxis, room: float) -> None:
+    """1, 2, 5, 10, or fewer of them, where there is room for so many labels."""
+    low, high = axis.get_view_interval()
+    decades = log10(high / low)
+    subs = next(
+        (subs for subs in ((1.0, 2.0, 5.0), (1.0, 3.0)) if len(subs) * decades <= room), (1.0,)
+    )
+    axis.set_major_locator(LogLocator(subs=subs, numticks=max(int(room), 2)))
     axis.set_major_formatter(plain_number)
     axis.set_minor_locator(NullLocator())
 
 
 def plain_number(value: float, _position: float | None = None) -> str:
-    """0.05, 2, 500, 20,000: no powers where figures are as short."""
-    if value and not 1e-3 <= abs(value) < 1e6:
+    """0.05, 2, 500, 20K, 3.5G; powers of ten only below a thousandth."""
+    if value and abs(value) < 1e-3:
         return LogFormatterSciNotation()(value)
-    return f"{value:,.6g}" if abs(value) >= 10_000 else f"{value:g}"
+    for unit, scale in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("K", 1e3)):
+        if abs(value) >= (10 if unit == "K" else 1) * scale:
+            return f"{value / scale:g}{unit}"
+    return f"{value:g}"

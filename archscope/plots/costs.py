@@ -15,7 +15,7 @@ from archscope.plots.bubbles import Axis
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.captions import caption, conditions
 from archscope.plots.operations import TOP1, line_entry, millions
-from archscope.plots.points import Point, left_out, main_protocol, points
+from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, points
 from archscope.plots.sheet import Block, begin
 from archscope.plots.style import styled
 
@@ -28,6 +28,7 @@ DEPTHS = {
     "depth": "longest path (weight layers)",
 }
 _MIB = 2**20
+_MOST_FAR = 16
 _FIT: dict[str, Any] = {"color": "#333333", "lw": 0.9, "ls": (0, (4, 2))}
 
 
@@ -70,10 +71,12 @@ def memory_vs_params(
             lines,
             caption(
                 "Memory is derived: the most bytes alive at once, weights included.",
-                conditions(frame),
+                conditions(drawn_rows(frame, found)),
                 left_out(frame, found, "for want of figures"),
             ),
             "Memory versus parameters",
+            _farthest(found, line),
+            "networks farthest from the line",
         )
 
 
@@ -134,14 +137,16 @@ def accuracy_vs_depth(
             "parameters",
             [],
             caption(
-                accuracy_of(frame, main),
-                conditions(frame),
+                accuracy_of(drawn_rows(frame, found), main),
+                conditions(drawn_rows(frame, found)),
                 "Effective depth is measured with random weights."
                 if column == "effective_depth"
                 else "",
                 left_out(frame, found, "for want of an accuracy or a depth"),
             ),
             "Accuracy versus depth",
+            _rising(found),
+            "networks that no shallower one beats",
         )
 
 
@@ -201,11 +206,13 @@ def timeline(
             "parameters",
             [],
             caption(
-                accuracy_of(frame, main) if column == "top1" else "",
-                conditions(frame),
+                accuracy_of(drawn_rows(frame, found), main) if column == "top1" else "",
+                conditions(drawn_rows(frame, found)),
                 left_out(frame, found, "for want of a year or a figure"),
             ),
             "Architectures by year",
+            _best_of_each(found),
+            "the highest of each year",
         )
 
 
@@ -218,31 +225,40 @@ def _drawn(
     lines: list,
     said: str,
     page: str,
+    named: Sequence[Point],
+    who: str,
 ) -> Figure:
     """One panel of bubbles, or of dots where nothing has a weight."""
     (axes,) = sheet.panels
-    scale = bubbles.area_scale(found, sheet.width) if weight else 0.0
+    scale = bubbles.area_scale(found, sheet) if weight else 0.0
     bubbles.draw(axes, found, scale, across, up)
     sheet.key += bubbles.key(found, scale, millions, weight)
     if lines:
         sheet.key.append(Block("", tuple(lines)))
     return bubbles.complete(
-        sheet, [(axes, found)], scale, said, page, axes_of=(across, up), named=_extremes(found)
+        sheet, [(axes, found)], scale, said, page, axes_of=(across, up), named=named, who=who
     )
 
 
-def _extremes(found: Sequence[Point]) -> list[Point]:
-    """Of too many points those that are named: no other has both more and less of something."""
-    chosen: list[Point] = []
-    for best in (_upper(found, 1), _upper(found, -1)):
-        chosen += [point for point in best if point not in chosen]
-    return chosen
-
-
-def _upper(found: Sequence[Point], sign: int) -> list[Point]:
-    """The staircase of points that are higher (or lower) than all to their left (or right)."""
+def _rising(found: Sequence[Point]) -> list[Point]:
+    """Those that are higher than all to their left."""
     staircase: list[Point] = []
-    for point in sorted(found, key=lambda p: (sign * p.x, -sign * p.y)):
-        if not staircase or sign * point.y > sign * staircase[-1].y:
+    for point in sorted(found, key=lambda p: (p.x, -p.y)):
+        if not staircase or point.y > staircase[-1].y:
             staircase.append(point)
     return staircase
+
+
+def _farthest(found: Sequence[Point], line: tuple[float, float, float] | None) -> list[Point]:
+    """Those that a line misses most."""
+    height, slope, _ = line or (0.0, 0.0, 0.0)
+    return sorted(found, key=lambda p: -abs(p.y - height - slope * p.x))[:_MOST_FAR]
+
+
+def _best_of_each(found: Sequence[Point]) -> list[Point]:
+    """The highest at each x."""
+    best: dict[float, Point] = {}
+    for point in found:
+        if point.x not in best or point.y > best[point.x].y:
+            best[point.x] = point
+    return list(best.values())

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from archscope.errors import InvalidInput
-from archscope.plots.bubbles import plain_number, wide_range
+from archscope.plots.bubbles import log_ticks, plain_number, wide_range
 from archscope.plots.captions import CONVENTIONS, caption, conditions, disturbances, measured
 from archscope.plots.families import MARKERS, hue
 from archscope.plots.measurements import measured_only
@@ -240,7 +240,7 @@ def _curves(
             xs, ys = [line.xs[k] for k in at], [line.ys[k] for k in at]
             axes.plot(xs, ys, ls="", marker="x", ms=6, color="#000000", zorder=4)
         axes.set(xlabel=VARIABLES[variable], ylabel=title)
-        _scales(axes, lines, log)
+        _scales(axes, lines, log, doubling=variable == "batch")
         sheet.key += _key(lines, style)
         return finish(sheet, said, page)
 
@@ -282,23 +282,20 @@ def _key(lines: Sequence[Curve], style: Mapping[str, dict[str, Any]]) -> list[Bl
     return [Block("network", tuple(entries)), *remarks]
 
 
-def _scales(axes: Axes, lines: Sequence[Curve], log: bool) -> None:
+def _scales(axes: Axes, lines: Sequence[Curve], log: bool, *, doubling: bool) -> None:
     xs = sorted({x for line in lines for x in line.xs})
-    if len(xs) > 1 and xs[0] > 0 and xs[-1] > 4 * xs[0]:
+    if doubling:
         axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(FixedLocator(_few(xs)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(plain_number)
     if log:
         axes.set_yscale("log")
-        ys = [y for line in lines for y in line.ys]
-        near = max(ys) < 1000 * min(ys)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if near else (1.0,)))
-        axes.yaxis.set_minor_locator(NullLocator())
+        log_ticks(axes.yaxis, 10)
     else:
         axes.set_ylim(0, 1.08 * max(y for line in lines for y in line.ys))
         axes.yaxis.set_major_locator(MaxNLocator(7))
-    axes.yaxis.set_major_formatter(plain_number if log else axes.yaxis.get_major_formatter())
+    axes.yaxis.set_major_formatter(plain_number)
     axes.grid(axis="x", visible=False)
 
 

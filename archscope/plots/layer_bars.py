@@ -97,7 +97,7 @@ def layers(
         raise InvalidInput("no layer of this network has any of " + ", ".join(chosen))
     size = size or (7.0, 1.0 + 1.35 * len(chosen))
     with styled(fine=True):
-        sheet = begin(ax, size, rows=len(chosen), sharex=True)
+        sheet = begin(ax, size, len(chosen), stacked=True)
         shades = [_colour(text(row.get("kind"))) for row in rows]
         for axes, column in zip(sheet.panels, chosen, strict=True):
             _draw(axes, [number(row[column]) or 0.0 for row in rows], shades, COSTS[column])

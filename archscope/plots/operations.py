@@ -16,8 +16,8 @@ from archscope.plots.bubbles import Axis, Front
 from archscope.plots.captions import CONVENTIONS, caption, conditions, disturbances, measured
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.measurements import common_batches, measured_only
-from archscope.plots.points import Point, left_out, main_protocol, per_image, points
-from archscope.plots.sheet import Block, Entry, begin, stroke
+from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, per_image, points
+from archscope.plots.sheet import Block, Entry, begin, outer_titles, stroke
 from archscope.plots.style import GREY, styled
 
 if TYPE_CHECKING:
@@ -61,28 +61,29 @@ def accuracy_vs_ops(
     with styled(fine=True):
         sheet = begin(ax, size)
         (axes,) = sheet.panels
-        scale = bubbles.area_scale(found, sheet.width)
+        scale = bubbles.area_scale(found, sheet)
         bubbles.draw(axes, found, scale, across, up)
         sheet.key += bubbles.key(found, scale, millions, "parameters")
-        lines = [bubbles.front_line(axes, best)]
+        lines = [bubbles.front_line(axes, best)] if len(best.points) > 1 else []
         if density_lines:
             axes.set_title(" ", fontsize=6)  # room for the lines' names
             style = {"color": GREY, "lw": 0.5, "ls": ":"}
             lines.append(line_entry(style, "equal % per G-operation"))
-        sheet.key.append(Block("", tuple(lines)))
+        sheet.key += [Block("", tuple(lines))] if lines else []
         figure = bubbles.complete(
             sheet,
             [(axes, found)],
             scale,
             caption(
-                accuracy_of(frame, main),
-                conditions(frame),
+                accuracy_of(drawn_rows(frame, found), main),
+                conditions(drawn_rows(frame, found)),
                 CONVENTIONS[ops],
                 left_out(frame, found, "for want of a published accuracy"),
             ),
             "Accuracy versus operations",
             axes_of=(across, up),
             named=best.points,
+            who="the networks of the front",
             lines=[best.points],
         )
         if density_lines:
@@ -167,12 +168,12 @@ def _against(
     across = Axis(title, wide, from_zero=fitted)
     up = Axis(OPERATIONS[ops], wide, from_zero=True)
     with styled(fine=True):
-        sheet = begin(ax, size, columns=len(panels))
-        scale = bubbles.area_scale(every, sheet.width)
+        sheet = begin(ax, size, len(panels))
+        scale = bubbles.area_scale(every, sheet)
         for axes, batch, found in zip(sheet.panels, batches, panels, strict=True):
             bubbles.draw(axes, found, scale, across, up)
             axes.set_title(f"batch {batch}" + (_fit(axes, found) if fitted else ""))
-            axes.label_outer()
+        outer_titles(sheet)
         sheet.key += bubbles.key(every, scale, millions, "parameters")
         if fitted:
             sheet.key.append(Block("", (line_entry(_FIT, "least squares through 0"),)))
@@ -182,7 +183,7 @@ def _against(
             scale,
             caption(
                 measured(data),
-                conditions(data.drop(columns="batch")),
+                conditions(drawn_rows(data, every).drop(columns="batch")),
                 CONVENTIONS[ops],
                 disturbances(data),
                 left_out(data, every, "for want of a measurement"),

@@ -114,6 +114,12 @@ def per_image(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return frame.assign(**{c: frame[c].astype("float64") / batch for c in columns if c in frame})
 
 
+def drawn_rows(frame: pd.DataFrame, drawn: Sequence[Point]) -> pd.DataFrame:
+    """The rows of networks that are drawn, of which the caption speaks."""
+    shown = {point.name for point in drawn}
+    return frame[[name in shown for name in names(frame)]]
+
+
 def left_out(frame: pd.DataFrame, drawn: Sequence[Point], why: str) -> str:
     """A sentence on the networks that are not drawn; nothing if all are."""
     shown = {point.name for point in drawn}

@@ -37,6 +37,7 @@ _KEY_SIZE = 7.0
 _CAPTION_SIZE = 6.2
 _BETWEEN = 16.0  # points between blocks of the key
 _SMALLEST = 2.0  # inches
+_LEAST_PANEL = 36.0  # points
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Sheet:
     own: bool
     key: list[Block] = field(default_factory=list)
     drawn: Key | None = None
+    titles: dict[Text, str] = field(default_factory=dict)  # of axes, before they are wrapped
 
     @property
     def width(self) -> float:
@@ -83,6 +85,14 @@ class Sheet:
             return 72 * self.figure.get_figwidth() / len(self._columns())
         return 72 * self.panels[0].bbox.width / self.figure.dpi
 
+    @property
+    def height(self) -> float:
+        """Of a panel in points, about what is left of it beside ticks, key and caption."""
+        if self.own:
+            rows = len({round(panel.get_position().y0, 3) for panel in self.panels})
+            return 0.55 * 72 * self.figure.get_figheight() / rows
+        return 72 * self.panels[0].bbox.height / self.figure.dpi
+
     def _columns(self) -> set[float]:
         return {round(panel.get_position().x0, 3) for panel in self.panels}
 
@@ -90,39 +100,39 @@ class Sheet:
 def begin(
     ax: Axes | Sequence[Axes] | None,
     size: tuple[float, float] | None,
+    panels: int = 1,
     *,
-    rows: int = 1,
-    columns: int = 1,
-    **grid: Any,
+    stacked: bool = False,
 ) -> Sheet:
     """A sheet with so many panels.
 
     Args:
         ax: axes to draw into, one for each panel; a figure of our own is made without them.
         size: of our own figure in inches, width and height.
-        rows, columns: of panels.
-        grid: for ``Figure.subplots``.
+        panels: beside each other, or above each other in a narrow figure.
+        stacked: above each other in any figure, with one axis along them all.
 
     Raises:
         InvalidInput: another number of axes than panels, or a figure too small for anything.
     """
     if ax is not None:
-        panels = [ax] if isinstance(ax, Axes) else list(ax)
-        if len(panels) != rows * columns:
-            raise InvalidInput(f"this picture takes {rows * columns} axes, not {len(panels)}")
-        figure = panels[0].get_figure(root=True)
+        given = [ax] if isinstance(ax, Axes) else list(ax)
+        if len(given) != panels:
+            raise InvalidInput(f"this picture takes {panels} axes, not {len(given)}")
+        figure = given[0].get_figure(root=True)
         assert figure is not None
         if not isinstance(figure.canvas, FigureCanvasAgg):
             FigureCanvasAgg(figure)
         figure.draw_without_rendering()
-        return Sheet(figure, panels, own=False)
+        return Sheet(figure, given, own=False)
     width, height = size or FULL_WIDTH
     if min(width, height) < _SMALLEST:
         raise InvalidInput(f"a figure is at least {_SMALLEST:g} by {_SMALLEST:g} inches")
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    panels = list(figure.subplots(rows, columns, squeeze=False, **grid).ravel())
-    return Sheet(figure, panels, own=True)
+    rows, columns = (panels, 1) if stacked or width < WIDE else (1, panels)
+    made = figure.subplots(rows, columns, squeeze=False, sharex=stacked)
+    return Sheet(figure, list(made.ravel()), own=True)
 
 
 def finish(
@@ -151,8 +161,11 @@ def finish(
     drawn = sheet.drawn
     room = (foot + drawn.below) / height
     for _ in range(2):  # the second time with the ticks that the first one's size asks for
+        _wrap_titles(sheet)
         settle()
         _fit(figure, (0, room, 1 - drawn.side / width, 1 - room))
+        if min(min(panel.bbox.size) for panel in sheet.panels) * 72 < _LEAST_PANEL * figure.dpi:
+            raise too_small(figure)
     settle()
     if drawn.box is not None:
         right = 1 - (drawn.side - 2 * _MARGIN) / width
@@ -160,6 +173,37 @@ def finish(
         under = (2 * _MARGIN / width, room - _MARGIN / 2 / height)
         _place(drawn.box, beside if drawn.side else under, figure.transFigure)
     return figure
+
+
+def too_small(figure: Figure | None) -> InvalidInput:
+    """The error of a figure in which panels have no room."""
+    assert figure is not None
+    width, height = figure.get_size_inches()
+    return InvalidInput(
+        f"this picture needs more than {width:g}x{height:g} inches; give it a size of, say, "
+        f"{width:g}x{1.4 * height:.1f}"
+    )
+
+
+def _wrap_titles(sheet: Sheet) -> None:
+    """Break titles of axes that are longer than their axis."""
+    inches = 72 / sheet.figure.dpi
+    for panel in sheet.panels:
+        box = panel.bbox
+        for axis, length in ((panel.xaxis, box.width), (panel.yaxis, box.height)):
+            label = axis.get_label()
+            title = sheet.titles.setdefault(label, label.get_text())
+            lines = wrapped(title, length * inches, float(label.get_fontsize()))
+            label.set_text("\n".join(lines))
+
+
+def outer_titles(sheet: Sheet) -> None:
+    """Leave titles to the axes at the left and at the bottom; the panels have the same."""
+    for panel in sheet.panels:
+        place = panel.get_subplotspec()
+        if sheet.own and place is not None:
+            panel.set_ylabel(panel.get_ylabel() if place.is_first_col() else "")
+            panel.set_xlabel(panel.get_xlabel() if place.is_last_row() else "")
 
 
 def _caption(figure: Figure, caption: str, width: float, height: float) -> float:

@@ -16,7 +16,7 @@ from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.measurements import common_batches, measured_only
 from archscope.plots.operations import TOP1, line_entry
 from archscope.plots.points import Point, left_out, main_protocol, per_image, points
-from archscope.plots.sheet import Block, begin
+from archscope.plots.sheet import Block, begin, outer_titles
 from archscope.plots.style import PALE, styled
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def accuracy_vs_throughput(
     wide = bubbles.wide_range([point.x for point in every])
     across, up = Axis("images per second", wide, from_zero=True), Axis(TOP1)
     with styled(fine=True):
-        sheet = begin(ax, size, columns=len(panels))
-        scale = bubbles.area_scale(every, sheet.width)
+        sheet = begin(ax, size, len(panels))
+        scale = bubbles.area_scale(every, sheet)
         for axes, batch, found in zip(sheet.panels, batches, panels, strict=True):
             bubbles.draw(axes, found, scale, across, up)
             axes.set_title(f"batch {batch}")
-            axes.label_outer()
+        outer_titles(sheet)
         sheet.key += bubbles.key(every, scale, giga, "operations")
         if any(upper_bound(_of(found, main)) for found in panels):
             sheet.key.append(Block("", (line_entry(_BOUND, "upper bound"),)))
