@@ -16,6 +16,7 @@ from archscope.trace.costs.elementwise import (
     POINTWISE_FLOPS,
     REDUCTIONS,
 )
+from archscope.trace.costs.products import PACKED_PRODUCTS
 from archscope.trace.costs.registry import Formula, elements_of
 from archscope.trace.records import Category
 from archscope.trace.values import MAY_BE_CONSTANT
@@ -55,6 +56,7 @@ WEIGHT_PRODUCTS = {
     "mkldnn_linear",
     "_trilinear",
     "torchvision::deform_conv2d",
+    *(f"quantized::{name}" for name in PACKED_PRODUCTS),
     "convolution",
     "_convolution",
     "mkldnn_convolution",

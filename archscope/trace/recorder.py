@@ -65,6 +65,7 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self.log = Log(calls)
         self.on_data = on_data  # a run on real tensors
+        self.packed: dict[str, list[Tensor]] = {}  # weights that no operand shows, by module
         self._silent = 0
         self._thread = threading.get_ident()
 
@@ -275,6 +276,8 @@ class Recorder(TorchDispatchMode):
         cost: Cost,
     ) -> None:
         reads = _reads(facts, tensors, outputs)
+        if self.packed and facts.weight_product:
+            reads = [*reads, *self.packed.get(self.log.calls.innermost()[0], ())]
         self._append(facts, reads, outputs, _effect(facts, reads, outputs, args, cost))
 
     def _append(

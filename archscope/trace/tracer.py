@@ -23,6 +23,7 @@ from archscope.trace.isolation import StandIns, isolated
 from archscope.trace.modules import CallStack, module_calls
 from archscope.trace.nested import named_tensors, tensors_in
 from archscope.trace.optimizer import TrainingStep
+from archscope.trace.quantised import packed_weights, plain_tensors
 from archscope.trace.recorder import Recorder
 from archscope.trace.records import Parameter, Trace, elements
 from archscope.trace.sizes import dtype_name
@@ -330,8 +331,13 @@ def _adopt(recorder: Recorder, stand_ins: StandIns) -> list[Parameter]:
             continue
         seen.add(id(tensor))
         names = stand_ins.names[id(tensor)]
-        state = recorder.log.adopt(tensor, "weight", names)
-        found.append(_parameter(names, tensor, state.index))
+        parts = plain_tensors(tensor)
+        states = [recorder.log.adopt(part, "weight", names) for part in parts]
+        found.append(_parameter(names, tensor, states[0].index, parts))
+    for name, packed in packed_weights(stand_ins.modules):
+        recorder.packed.setdefault(name.rpartition(".")[0], []).append(packed)
+        state = recorder.log.adopt(packed, "weight", (name,))
+        found.append(_parameter((name,), packed, state.index, [packed]))
     seen.clear()
     for buffer in stand_ins.buffers.values():
         if id(buffer) not in seen and not nn.parameter.is_lazy(buffer):
@@ -361,12 +367,14 @@ def _floating_dtype(parameters: list[nn.Parameter]) -> torch.dtype:
     return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
-def _parameter(names: tuple[str, ...], tensor: Tensor, storage: int) -> Parameter:
+def _parameter(
+    names: tuple[str, ...], tensor: Tensor, storage: int, parts: list[Tensor]
+) -> Parameter:
     return Parameter(
         names=names,
         module=names[0].rpartition(".")[0],
         shape=tuple(tensor.shape),
-        bytes=tensor.numel() * tensor.itemsize,
+        bytes=sum(part.numel() * part.itemsize for part in parts),
         dtype=dtype_name(tensor.dtype),
         trainable=tensor.requires_grad,
         storage=storage,

@@ -97,13 +97,26 @@ def linear(x: Any, weight: Any, bias: Any = None, *_: Any, out: Any, **__: Any) 
     return product(elements_of(out) * x.shape[-1], x.dtype, extra)
 
 
-@cost_of(
-    "quantized::linear",
-    "quantized::linear_relu",
-    "quantized::linear_dynamic",
-    "quantized::linear_dynamic_fp16",
-    "quantized::linear_relu_dynamic",
+_PACKED_LINEAR = (
+    *("linear", "linear_relu", "linear_dynamic", "linear_relu_dynamic"),
+    *("linear_dynamic_fp16", "linear_relu_dynamic_fp16", "linear_leaky_relu", "linear_tanh"),
 )
+_PACKED_CONVOLUTION = tuple(
+    f"conv{dims}d{suffix}" for dims in (1, 2, 3) for suffix in ("", "_relu", "_dynamic")
+)
+PACKED_PRODUCTS = (*_PACKED_LINEAR, *_PACKED_CONVOLUTION)
+
+
+@cost_of(*(f"quantized::{name}" for name in _PACKED_CONVOLUTION))
+def quantised_convolution(x: Any, packed: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """Every output takes the Cin/groups * kernel products of its filter, and adds a bias."""
+    weight, bias = packed.unpack()  # (Cout, Cin/groups, *kernel)
+    of_one_output = prod(weight.shape[1:])
+    extra = elements_of(out) if bias is not None else 0
+    return product(elements_of(out) * of_one_output, x.dtype, extra)
+
+
+@cost_of(*(f"quantized::{name}" for name in _PACKED_LINEAR))
 def quantised_linear(x: Any, packed: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """The weight is packed out of sight: every output takes k, as in ``linear``."""
     return product(elements_of(out) * x.shape[-1], x.dtype, elements_of(out))

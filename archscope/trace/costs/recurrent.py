@@ -116,3 +116,31 @@ def mkldnn_rnn_layer(
     step = cell_cost("lstm", x.shape[-1], hx.shape[-1])
     steps = x.shape[0] * x.shape[1]
     return Cost(steps * step.macs, steps * step.flops)
+
+
+@cost_of("quantized_lstm", "quantized_gru")
+def quantised_layers(
+    x: Any,
+    state: Any,
+    packed: Any,
+    biases: bool,
+    layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    *_: Any,
+    out: Any,
+    **__: Any,
+) -> Cost:
+    """All layers of a quantised LSTM, whose state is (h, c), or GRU; h is (layers, B, H)."""
+    h = state if hasattr(state, "shape") else state[0]
+    cell = "gru" if h is state else "lstm"
+    directions = 1 + bidirectional
+    products = elements_of(x) // x.shape[-1]  # steps of all samples
+    macs = flops = 0
+    for layer in range(layers):
+        inputs = x.shape[-1] if layer == 0 else directions * h.shape[-1]
+        step = cell_cost(cell, inputs, h.shape[-1], biases=2 if biases else 0)
+        macs += directions * products * step.macs
+        flops += directions * products * step.flops
+    return Cost(macs, flops)
