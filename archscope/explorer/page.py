@@ -17,6 +17,7 @@ from archscope.explorer.networks import networks
 if TYPE_CHECKING:
     import pandas as pd
 
+STYLES = ("base.css", "filters.css", "plot.css", "tables.css", "narrow.css")
 # In the order in which they are read; together they are one module.
 SCRIPTS = (
     "data.js",
@@ -24,6 +25,7 @@ SCRIPTS = (
     "view.js",
     "choice.js",
     "axes.js",
+    "scales.js",
     "labels.js",
     "scatter.js",
     "pointing.js",
@@ -31,6 +33,7 @@ SCRIPTS = (
     "table.js",
     "filters.js",
     "legend.js",
+    "bars.js",
     "detail.js",
     "main.js",
 )
@@ -70,7 +73,7 @@ def page(
     parts = {
         "title": html.escape(title or "archscope explorer"),
         "policy": f"script-src {_hash(library)} {_hash(script)}",
-        "style": _static("static/style.css"),
+        "style": "\n".join(_static(f"static/{name}") for name in STYLES),
         "data": _embedded(data),
         "packs": _packs(packed),
         "library": library,

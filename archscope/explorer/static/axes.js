@@ -40,7 +40,11 @@ function makeAxis(field, log, rows, range, from, to) {
   }
   const pixel = (place) => from + ((place - low) / (high - low)) * (to - from);
   return {
-    ...{ field, log, low, high, onto },
+    field,
+    log,
+    low,
+    high,
+    onto,
     pixel: (value) => pixel(onto(value)),
     value: (at) => back(low + ((at - from) / (to - from)) * (high - low)),
     ticks: ticks(field, log, low, high, Math.abs(to - from) / (to > from ? 74 : 52)),

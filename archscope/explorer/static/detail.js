@@ -1,8 +1,6 @@
 // One network: its figures, the bars of where it spends along the way, the table of its layers.
 
 const dialog = document.getElementById("detail");
-const barsHost = document.getElementById("bars");
-const barText = document.getElementById("bar-text");
 const METRICS = {
   macs: { title: "MACs", kind: "count" },
   params: { title: "Parameters", kind: "count" },
@@ -10,9 +8,7 @@ const METRICS = {
   activations: { title: "Activations", kind: "count" },
   output_bytes: { title: "Output memory", kind: "bytes" },
 };
-const MOST_KINDS = 6;
 let opened = { label: "", layers: null, sort: "", bar: null, bars: [] };
-let barChart = null;
 
 dialog.addEventListener("close", () => {
   opened.label = "";
@@ -86,126 +82,6 @@ function drawLayers() {
   layerTable.show(order, opened.sort);
 }
 
-// ---- bars ---------------------------------------------------------------------------------------
-
-function drawBars() {
-  const name = metric();
-  for (const button of document.querySelectorAll("#metrics button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.metric === name));
-  }
-  const values = opened.layers[name] ?? [];
-  opened.bars = values.map((value, n) => n).filter((n) => values[n] > 0);
-  barChart ??= echarts.init(barsHost.firstElementChild, null, { renderer: "canvas" });
-  barChart.resize({ width: barsHost.clientWidth, height: barsHost.clientHeight });
-  barChart.setOption(barOptions(name, values), true);
-  barsHost.setAttribute("aria-label", `${metricField(name).title} of ${opened.bars.length} layers`);
-  sayBar(null);
-}
-
-function metricField(name) {
-  return METRICS[name] ?? { title: (name ?? "").replaceAll("_", " "), kind: "number", unit: "ms" };
-}
-
-const BAR_AREA = { left: 72, right: 12, top: 12, bottom: 22 };
-
-function barOptions(name, values) {
-  const inks = ink();
-  const field = metricField(name);
-  const kinds = byCount(opened.layers.kind.filter((_, n) => values[n] > 0)).map(([kind]) => kind);
-  const colour = kindColours(kinds);
-  const highest = Math.max(...opened.bars.map((n) => values[n]), 1e-9);
-  const marks = linearTicks(field, 0, highest, 5);
-  return {
-    animation: false,
-    grid: { ...BAR_AREA, containLabel: false },
-    legend: { show: false },
-    xAxis: {
-      ...{ type: "category", data: opened.bars.map(String), axisLabel: { show: false } },
-      ...{ axisTick: { show: false }, axisLine: { lineStyle: { color: inks.muted } } },
-      ...{ name: "layers in the order in which they run", nameLocation: "middle", nameGap: 7 },
-      nameTextStyle: { color: inks.muted },
-    },
-    yAxis: {
-      ...{ type: "value", min: 0, max: highest * 1.03, axisTick: { customValues: marks } },
-      axisLabel: { customValues: marks, color: inks.muted, formatter: (v) => tickText(field, v) },
-      splitLine: { lineStyle: { color: inks.line } },
-    },
-    series: {
-      ...{ type: "bar", silent: true, barCategoryGap: opened.bars.length > 120 ? "0%" : "18%" },
-      data: opened.bars.map((n) => ({
-        value: values[n],
-        itemStyle: { color: colour(opened.layers.kind[n]), opacity: opened.bar === n ? 1 : 0.88 },
-      })),
-    },
-  };
-}
-
-function kindColours(kinds) {
-  const dark = Number(isDark());
-  const unknown = dark ? "#8a8f98" : "#9aa0a8";
-  const shown = new Map(
-    kinds.slice(0, MOST_KINDS).map((kind, n) => [kind, source.palette.words[n][dark]]),
-  );
-  opened.kinds = [...shown];
-  return (kind) => shown.get(kind) ?? unknown;
-}
-
-/** What a bar is: the layer, its cost and its share; without a bar, the sum and the colours. */
-function sayBar(n) {
-  opened.bar = n;
-  const name = metric();
-  const field = metricField(name);
-  const values = opened.layers[name] ?? [];
-  const sum = values.reduce((total, value) => total + value, 0);
-  const unit = field.unit ? ` ${field.unit}` : "";
-  if (n === null) {
-    const keys = opened.kinds.map(([kind, colour]) => element("span", {}, swatch(colour), kind));
-    const rest = new Set(opened.layers.kind.filter((_, i) => values[i] > 0)).size - keys.length;
-    const total = `${writtenNumber(field, sum)}${unit} in ${opened.bars.length} of ${values.length} layers`;
-    barText.replaceChildren(
-      element("b", {}, total),
-      ...keys,
-      rest > 0 ? `and ${rest} other kinds` : "",
-    );
-    return;
-  }
-  const share = sum ? ` (${((100 * values[n]) / sum).toFixed(1)} %)` : "";
-  const what = `${writtenNumber(field, values[n])}${unit} ${field.title}${share}`;
-  const { path, kind, output_shape } = opened.layers;
-  barText.replaceChildren(
-    element("b", {}, path[n] || "(the model)"),
-    `${kind[n]}, ${output_shape?.[n] ?? ""}`,
-    what,
-  );
-}
-
-function barAt(event) {
-  const box = barsHost.getBoundingClientRect();
-  const width = box.width - BAR_AREA.left - BAR_AREA.right;
-  const place = Math.floor(
-    ((event.clientX - box.left - BAR_AREA.left) / width) * opened.bars.length,
-  );
-  return opened.bars[place] ?? null;
-}
-
-barsHost.addEventListener("pointermove", (event) => sayBar(barAt(event)));
-barsHost.addEventListener("pointerleave", () => sayBar(null));
-barsHost.addEventListener("click", (event) => revealLayer(barAt(event)));
-barsHost.addEventListener("keydown", (event) => {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (event.key === "Enter" && opened.bar !== null) revealLayer(opened.bar);
-  if (!step) return;
-  event.preventDefault();
-  const at = opened.bars.indexOf(opened.bar);
-  const next = at < 0 ? 0 : Math.min(Math.max(at + step, 0), opened.bars.length - 1);
-  sayBar(opened.bars[next]);
-});
-
-function revealLayer(n) {
-  if (n === null) return;
-  layerTable.reveal(n)?.classList.add("selected");
-}
-
 // ---- the table of layers ------------------------------------------------------------------------
 
 const LAYER_TEXTS = { path: "Layer", kind: "Kind", output_shape: "Output" };
@@ -239,7 +115,9 @@ function textColumn(name, title) {
   const texts = opened.layers[name];
   const longest = texts.reduce((most, text) => Math.max(most, text.length), title.length);
   return {
-    ...{ name, title, width: Math.min(longest, name === "path" ? 40 : 26) },
+    name,
+    title,
+    width: Math.min(longest, name === "path" ? 40 : 26),
     fill: (cell, n) => {
       const called =
         name === "path" && opened.layers.call?.[n] > 1 ? ` (call ${opened.layers.call[n]})` : "";
@@ -252,7 +130,10 @@ function costColumn(name, field) {
   const values = opened.layers[name];
   const sum = values.reduce((total, value) => total + value, 0);
   return {
-    ...{ name, title: field.title, right: true, width: Math.max(field.title.length / 2 + 3, 10) },
+    name,
+    title: field.title,
+    right: true,
+    width: Math.max(field.title.length / 2 + 3, 10),
     fill: (cell, n) => {
       cell.textContent = values[n] === null ? NOT_MEASURED : writtenNumber(field, values[n]);
       if (values[n] === null) cell.classList.add("missing");

@@ -66,8 +66,12 @@ function addRange(name) {
     return made;
   };
   const control = {
-    ...{ field, scale, low: slider(0, "least"), high: slider(1, "most") },
-    ...{ least: entry(0, "least, as a number"), most: entry(1, "most, as a number") },
+    field,
+    scale,
+    low: slider(0, "least"),
+    high: slider(1, "most"),
+    least: entry(0, "least, as a number"),
+    most: entry(1, "most, as a number"),
   };
   control.bars = histogram();
   rangeControls.set(name, control);
@@ -100,7 +104,8 @@ function rangeScale(field) {
   const back = log ? (place) => 10 ** place : (place) => place;
   const [low, high] = [onto(least), onto(most)];
   return {
-    ...{ least, most },
+    least,
+    most,
     share: (value) => (high > low ? (onto(value) - low) / (high - low) : 0),
     value: (share) => Number(back(low + share * (high - low)).toPrecision(3)),
   };

@@ -158,15 +158,11 @@ function makeControls() {
   const colours = words.map((field) => [field.name, field.title]);
   fillSelect("colour", [["", "one colour"], ...colours, ...numericChoices()]);
   fillSelect("names", [
-    ...[
-      ["", "automatic"],
-      ["front", "on the front"],
-      ["selected", "selected"],
-    ],
-    ...[
-      ["all", "as many as fit"],
-      ["none", "none"],
-    ],
+    ["", "automatic"],
+    ["front", "on the front"],
+    ["selected", "selected"],
+    ["all", "as many as fit"],
+    ["none", "none"],
   ]);
   for (const axis of ["x", "y"]) {
     onPress(`${axis}-log`, () => ({ [`${axis}log`]: !isLog(axis) }));

@@ -2,8 +2,6 @@
 
 const plot = document.getElementById("plot");
 const chart = echarts.init(document.getElementById("chart"), null, { renderer: "canvas" });
-const SYMBOLS = ["circle", "diamond", "triangle", "rect", "roundRect", "arrow", "pin"];
-const SMALLEST = 3; // pixels of radius: a point must be seen and pointed at
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const darkSystem = matchMedia("(prefers-color-scheme: dark)");
 
@@ -21,83 +19,6 @@ function ink() {
     page: named("--page"),
   };
 }
-
-// ---- colour and size ----------------------------------------------------------------------------
-
-const RAMPS = [
-  ["#440154", "#3b528b", "#21918c", "#5ec962", "#d0ce20"],
-  ["#7a6ff0", "#3f9bd8", "#2fc0a3", "#8fdc60", "#fde725"],
-]; // viridis, from Smith and van der Walt 2015, its dark end raised on a dark page
-
-function colourScale() {
-  const field = fields.get(view.colour);
-  const dark = Number(isDark());
-  if (!field) return { of: () => source.palette.words[0][dark] };
-  if (field.axis) return rampScale(field, RAMPS[dark]);
-  const families = source.palette.families;
-  const words = field.text ? field.words : [];
-  const pairs = (word) =>
-    view.colour === "family" && Object.hasOwn(families, word)
-      ? families[word]
-      : source.palette.words[Math.max(words.indexOf(word), 0) % source.palette.words.length];
-  const cache = new Map(words.map((word) => [word, pairs(word)[dark]]));
-  const unknown = dark ? "#8a8f98" : "#9aa0a8";
-  const flagged = (row) => source.palette.words[field.values[row] ? 1 : 0][dark];
-  return {
-    field,
-    words,
-    colour: (text) => cache.get(text) ?? unknown,
-    of: field.text ? (row) => cache.get(textOf(field.name, row)) ?? unknown : flagged,
-  };
-}
-
-function rampScale(field, stops) {
-  const log = wantsLog(field);
-  const onto = (value) => (log ? Math.log10(value) : value);
-  const numbers = allRows.map((row) => onto(numberOf(field, row)));
-  const [low, high] = bounds(numbers.filter(Number.isFinite));
-  const of = (row) => {
-    const share = (onto(numberOf(field, row)) - low) / (high - low || 1);
-    return Number.isFinite(share) ? blended(stops, share) : "#9aa0a8";
-  };
-  const end = (place) => (log ? 10 ** place : place);
-  return { field, stops, of, low: end(low), high: end(high), log };
-}
-
-function blended(stops, share) {
-  const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
-  const left = Math.min(Math.floor(place), stops.length - 2);
-  const channel = (colour, n) => parseInt(colour.slice(1 + 2 * n, 3 + 2 * n), 16);
-  const mixed = [0, 1, 2].map((n) =>
-    Math.round(
-      channel(stops[left], n) +
-        (place - left) * (channel(stops[left + 1], n) - channel(stops[left], n)),
-    ),
-  );
-  return `rgb(${mixed.join(",")})`;
-}
-
-/** Radius of a point: its area is proportional to the value, but never too small to see. */
-function sizeScale(placed) {
-  const field = fields.get(view.size);
-  const crowd = placed.length > 400 ? 24 : 28;
-  const largest = Math.min(crowd, plot.clientWidth / 18);
-  if (!field) return { of: () => Math.max(SMALLEST + 1, 7 - placed.length / 400) };
-  const [, high] = bounds(placed.map((row) => numberOf(field, row)).filter(Number.isFinite));
-  const share = (value) => (high > 0 ? Math.max(value, 0) / high : 0);
-  const radius = (value) => Math.max(SMALLEST, largest * Math.sqrt(share(value)));
-  return {
-    field,
-    high,
-    radius,
-    of: (row) => {
-      const found = radius(numberOf(field, row));
-      return Number.isFinite(found) ? found : SMALLEST;
-    },
-  };
-}
-
-// ---- drawing ------------------------------------------------------------------------------------
 
 // What is drawn now, for pointing: {points: [{row, x, y, radius}], axes: {x, y}, area}.
 let drawn = { points: [], axes: null, area: null };
@@ -211,14 +132,22 @@ function axisOptions(axis, inks, gap) {
   const texts = new Map(axis.ticks.map(({ at, text }) => [at.toFixed(9), text]));
   const places = axis.ticks.map(({ at }) => at);
   return {
-    ...{ type: "value", min: axis.low, max: axis.high, nameLocation: "middle", nameGap: gap },
+    type: "value",
+    min: axis.low,
+    max: axis.high,
+    nameLocation: "middle",
+    nameGap: gap,
     name: titleOf(axis.field) + (axis.log ? ", log scale" : ""),
     nameTextStyle: { color: inks.text, fontSize: 13, fontWeight: 600 },
     axisLine: { show: true, onZero: false, lineStyle: { color: inks.muted } },
     axisTick: { show: true, customValues: places, lineStyle: { color: inks.muted } },
     axisLabel: {
-      ...{ color: inks.muted, fontSize: 12, customValues: places, hideOverlap: true },
-      ...{ showMinLabel: true, showMaxLabel: true },
+      color: inks.muted,
+      fontSize: 12,
+      customValues: places,
+      hideOverlap: true,
+      showMinLabel: true,
+      showMaxLabel: true,
       formatter: (value) => texts.get(Number(value).toFixed(9)) ?? "",
     },
     splitLine: { lineStyle: { color: inks.line } },
@@ -242,24 +171,21 @@ function item({ row, radius }, axes, look, side) {
       borderWidth: outlined && !faded ? 1.5 : crowded ? 0.5 : 1,
     },
     label: {
-      ...{
-        show: Boolean(side),
-        position: side ?? "right",
-        distance: GAP,
-        formatter: () => shortName(row),
-      },
-      ...{ color: inks.text, fontSize: 11, fontWeight: 600, opacity: faded ? 0.35 : 1 },
-      ...{ textBorderColor: inks.page, textBorderWidth: 3 },
+      show: Boolean(side),
+      position: side ?? "right",
+      distance: GAP,
+      formatter: () => shortName(row),
+      color: inks.text,
+      fontSize: 11,
+      fontWeight: 600,
+      opacity: faded ? 0.35 : 1,
+      textBorderColor: inks.page,
+      textBorderWidth: 3,
     },
   };
 }
 
-function symbolOf(protocol) {
-  const place = [...protocols.keys()].indexOf(protocol);
-  return SYMBOLS[Math.max(place, 0) % SYMBOLS.length];
-}
-
-/** The staircase of what can be had: between two networks of the front, the one that is no worse. */
+/** The staircase of what can be had: as good as the next one that is no worse on either axis. */
 function frontSeries(axes, protocol, rows, inks) {
   return {
     id: `front ${protocol}`,

@@ -138,18 +138,19 @@ function refocus(host, name) {
 // ---- the networks -------------------------------------------------------------------------------
 
 const USUAL = [
-  ...[
-    "model",
-    "family",
-    "year",
-    "params",
-    "macs",
-    "peak_bytes",
-    "depth",
-    "top1",
-    "top1_per_mparams",
-  ],
-  ...["latency_ms_p50", "throughput_per_s", "energy_mj", "device"],
+  "model",
+  "family",
+  "year",
+  "params",
+  "macs",
+  "peak_bytes",
+  "depth",
+  "top1",
+  "top1_per_mparams",
+  "latency_ms_p50",
+  "throughput_per_s",
+  "energy_mj",
+  "device",
 ];
 
 function tableColumns() {
@@ -197,7 +198,10 @@ function networkColumn(field) {
     return { name: "model", title: "Model", width, fill: fillName };
   }
   return {
-    ...{ name: field.name, title: titleOf(field), about: field.about, width: widthOf(field) },
+    name: field.name,
+    title: titleOf(field),
+    about: field.about,
+    width: widthOf(field),
     right: !field.text,
     fill: (cell, row) => fillFigure(cell, field, row),
   };

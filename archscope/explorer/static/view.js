@@ -54,10 +54,30 @@ const ranges = {
 };
 
 const codecs = {
-  ...{ x: word, y: word, xlog: flag, ylog: flag, xbest: direction, ybest: direction },
-  ...{ colour: word, size: word, names: word, pareto: flag, zoom: flag, range: box },
-  ...{ query: word, families: list, protocols: list, ranges, sort: word, columns: list },
-  ...{ only: flag, brush: box, picked: list, open: word, metric: word, theme: word },
+  x: word,
+  y: word,
+  xlog: flag,
+  ylog: flag,
+  xbest: direction,
+  ybest: direction,
+  colour: word,
+  size: word,
+  names: word,
+  pareto: flag,
+  zoom: flag,
+  range: box,
+  query: word,
+  families: list,
+  protocols: list,
+  ranges,
+  sort: word,
+  columns: list,
+  only: flag,
+  brush: box,
+  picked: list,
+  open: word,
+  metric: word,
+  theme: word,
 };
 
 function fourNumbers(text) {
