@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from archscope.cli.completion import references
 from archscope.cli.errors import INTERRUPTED, remark
-from archscope.cli.options import OneOf, WholeNumber, settings_of
+from archscope.cli.options import WholeNumber, settings_of
 from archscope.cli.output import deliver
 from archscope.cli.tables import output_options
-from archscope.errors import UnknownName
+from archscope.errors import InvalidInput, UnknownName
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _BETWEEN_REMARKS = 2.0  # s
+_RUNNING = (
+    *("batch", "inputs", "dtype", "settings", "seq_len", "analyses", "effective_depth"),
+    *("measured", "measured_where"),
+)
 
 
 @click.command()
-@click.argument("models", nargs=-1, required=True, shell_complete=references)
+@click.argument("models", nargs=-1, shell_complete=references)
+@click.option("--from", "stored", metavar="STUDY", help="Rows of a study, none of them run now.")
 @click.option("--batch", type=WholeNumber(), help="Batch size; 1 if absent.")
 @click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
 @click.option("--dtype", metavar="DTYPE", help="Of weights and inputs: fp32, bf16, fp16.")
@@ -32,9 +41,9 @@ _BETWEEN_REMARKS = 2.0  # s
 @click.option("--accuracy", metavar="FILE", help="A CSV table with the columns model, top1.")
 @click.option(
     "--protocol",
-    type=OneOf("protocol", ("single-crop", "10-crop", "multi-crop", "dense", "other")),
     default="single-crop",
-    help="Of accuracies; others are marked.",
+    metavar="NAME",
+    help="Of accuracies, others are marked: single-crop, 10-crop, multi-crop, dense, other.",
 )
 @click.option(
     "--measured",
@@ -52,6 +61,7 @@ _BETWEEN_REMARKS = 2.0  # s
 def compare(
     ctx: click.Context,
     models: tuple[str, ...],
+    stored: str | None,
     inputs: tuple[str, ...],
     dtype: str | None,
     settings: tuple[str, ...],
@@ -65,7 +75,8 @@ def compare(
 ) -> None:
     """Compare MODELS: what each costs, how well it classifies, and what was measured.
 
-    MODELS are references as for `archscope table`, or patterns: 'resnet*', 'timm:resnet*'.
+    MODELS are references as for `archscope table`, or patterns: 'resnet*', 'timm:resnet*'; with
+    --from those of the study's networks that are wanted.
     Accuracies are as published, of one protocol; * marks those that no other beats both in MACs
     and in top-1 accuracy. A network that fails is a row that says why, and the exit status is 1.
 
@@ -77,12 +88,14 @@ def compare(
     params_relative and so on.
     """
     names = _names(columns)
+    if stored is not None:
+        frame = of_study(ctx, stored, models, how)
+        _deliver(ctx, frame, names, format, width, file)
+        return
 
     from archscope.comparison import ANALYSES
-    from archscope.comparison.compare import INTERRUPTED as LEFT
     from archscope.comparison.compare import compare as compared
     from archscope.comparison.compare import known_columns
-    from archscope.report.compare import render
     from archscope.sources.inputs import parse_input
 
     for name in names:
@@ -97,6 +110,21 @@ def compare(
         **how,
         **settings_of("compare", settings, seq_len),
     )
+    _deliver(ctx, frame, names, format, width, file)
+
+
+def _deliver(
+    ctx: click.Context,
+    frame: pd.DataFrame,
+    names: list[str],
+    format: str | None,
+    width: int | None,
+    file: str | None,
+) -> None:
+    """Write a comparison, and end as its rows did."""
+    from archscope.comparison.compare import INTERRUPTED as LEFT
+    from archscope.report.compare import render
+
     failed = frame.attrs["failed"]
     remarks = dict(zip(frame["model"], frame["remarks"], strict=True))
     for model, reason in (remarks | failed).items():
@@ -107,6 +135,26 @@ def compare(
         ctx.exit(INTERRUPTED)
     if failed:
         ctx.exit(1)
+
+
+def of_study(
+    ctx: click.Context, stored: str, models: tuple[str, ...], how: dict[str, Any]
+) -> pd.DataFrame:
+    """The comparison that a study has, by those options of ``compare`` that run nothing.
+
+    Raises:
+        ArchscopeError: an option that says how to run a network, or no such study.
+    """
+    from archscope.comparison.compare import arranged
+    from archscope.study import frame
+
+    for option in ctx.command.params:
+        given = option.name and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+        if given and option.name in _RUNNING:
+            raise InvalidInput(f"{option.opts[0]} is for networks that run now, not for --from")
+    found = frame(stored, models, accuracy=how["accuracy"], protocol=how["protocol"])
+    wanted = {name: how[name] for name in ("relative_to", "where", "sort") if name in how}
+    return arranged(found, **wanted)
 
 
 def _names(text: str | None) -> list[str]:

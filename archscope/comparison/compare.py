@@ -102,16 +102,13 @@ def compare(
         listed += named(relative_to)
     check_columns(where, sort, relative=relative_to is not None)
     taken = measurements(measured, condition=measured_where)
-    with_accuracy(comparison_frame([]), accuracy)  # a file that cannot be read is refused at once
+    with_accuracy(comparison_frame([]), accuracy, protocol=protocol)  # refuses what cannot be read
     rows = comparison_rows(
         listed,
         inputs,
         batch=batch,
         input=input,
-        analyses={
-            **dict.fromkeys(analyses),
-            **({"effective_depth": None} if effective_depth else {}),
-        },
+        analyses=(*analyses, "effective_depth") if effective_depth else analyses,
         execution=execution,
         progress=progress,
         **options,
@@ -124,9 +121,26 @@ def compare(
         frame = _noting_unmeasured(typed(with_measurements(frame, taken)))
     frame["top1_per_mparams"] = frame["top1"] / (frame["params"].astype("float64") / 1e6)
     frame["pareto"] = _fronts(frame)
+    frame.attrs["failed"] = {row["model"]: row["status"] for row in rows if row["status"] != "ok"}
+    return arranged(frame, relative_to=relative_to, where=where, sort=sort)
+
+
+def arranged(
+    frame: pd.DataFrame,
+    *,
+    relative_to: str | None = None,
+    where: str | None = None,
+    sort: str | Sequence[str] = (),
+) -> pd.DataFrame:
+    """A comparison's rows in multiples of one, only those that are wanted, and in order.
+
+    Raises:
+        UnknownName: a network or a column that there is not.
+        InvalidInput: a condition or an order that cannot be read.
+    """
     if relative_to is not None:
         frame = in_multiples(frame, relative_to)
-    frame.attrs["failed"] = {row["model"]: row["status"] for row in rows if row["status"] != "ok"}
+        frame.attrs["relative_to"] = relative_to
     if where is not None:
         frame = holding(frame, where)
         frame["pareto"] = _fronts(frame)  # among those that are left
@@ -253,9 +267,9 @@ def _own_sample(reference: str) -> tuple[int, ...]:
 
 
 def _fronts(frame: pd.DataFrame) -> pd.Series:
-    """The front of each protocol by itself."""
+    """The front of each protocol by itself, and where a frame says so of rows that ran alike."""
     front = pareto(frame)
-    for _, group in frame.groupby("protocol", dropna=False):
+    for _, group in frame.groupby(list(frame.attrs.get("alike", ["protocol"])), dropna=False):
         front[group.index] = pareto(group)
     return front
 

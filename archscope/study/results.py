@@ -25,8 +25,8 @@ _MEASURED = {
     ),
     "energy": ("energy_mj", "net_energy_mj", "power_w", "device_title", "disturbed"),
 }
-# What a setting adds to the columns of a comparison.
-SETTING = ("size", "mode", "options")
+# A front of accuracy against MACs is drawn among rows of one protocol that ran alike.
+ALIKE = ("protocol", "batch", "dtype", "mode", "device")
 
 
 def frame(
@@ -63,6 +63,7 @@ def frame(
     table = comparison_frame(marked(found, fronts_of([found])))
     failed = {row["model"]: row["status"] for row in found if row["status"] != "ok"}
     table.attrs |= {"protocol": protocol, "relative_to": None, "notes": (), "failed": failed}
+    table.attrs["alike"] = ALIKE
     return table
 
 
@@ -180,7 +181,7 @@ _Point = tuple[int, float]
 
 def _group(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Rows that a front compares: of one protocol, and run alike."""
-    return tuple(row.get(name) for name in ("protocol", "batch", "dtype", "mode", "device"))
+    return tuple(row.get(name) for name in ALIKE)
 
 
 def fronts_of(chunks: Iterable[list[dict[str, Any]]]) -> dict[tuple[Any, ...], set[_Point]]:
