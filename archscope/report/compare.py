@@ -88,6 +88,7 @@ _SHOWN_RELATIVE = (
     *("top5", "top1_per_mparams_relative", "latency_ms_p50", "latency_ms_p50_relative"),
     *("energy_mj", "energy_mj_relative", "pareto"),
 )
+_SETTING = ("batch", "input_shape", "dtype", "mode", "options", "device")
 # What a narrow terminal does without, the first one first.
 _LEFT_OUT = (
     *("family", "shortest_path", "top1_per_mparams", "top1_per_mparams_relative", "top5", "year"),
@@ -175,10 +176,21 @@ def drawn(name: str) -> Column:
 def _with_values(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The columns to show: those in which some row has something."""
     relative = any(name.endswith(SUFFIX) for row in rows[:1] for name in row)
+    model, *others = _SHOWN_RELATIVE if relative else _SHOWN
+    return [
+        model,
+        *_told_apart_by(rows),
+        *(name for name in others if any(row.get(name) not in (None, False) for row in rows)),
+    ]
+
+
+def _told_apart_by(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Of a network with several rows, in what they differ."""
+    networks = len({row["model"] for row in rows})
     return [
         name
-        for name in (_SHOWN_RELATIVE if relative else _SHOWN)
-        if name == "model" or any(row.get(name) not in (None, False) for row in rows)
+        for name in _SETTING
+        if len({(row["model"], row.get(name)) for row in rows if row.get(name)}) > networks
     ]
 
 
@@ -194,7 +206,7 @@ class _View:
         columns = [drawn(name) for name in names]
         left_out = f"Too narrow for {', '.join(narrowed)}." if narrowed else ""
         return Table(
-            title=plural(len(self.rows), "network"),
+            title=plural(len({row["model"] for row in self.rows}), "network"),
             headings=tuple(Heading(c.title, "left" if c.left else "right") for c in columns),
             rows=tuple(self._row(row, names) for row in self.rows),
             caption=tuple(filter(None, (left_out, *caption(self.rows, names, self.about)))),
