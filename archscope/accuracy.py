@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import InvalidInput
+from archscope.errors import InvalidInput, UnknownName
 from archscope.published import CONFIDENCES, PROTOCOLS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def with_accuracy(
             Its names may leave out the reference's prefix; of a timm model without the tag of its
             weights, the tag that timm loads by default is meant. Without a file, torchvision's
             metadata and archscope's table of published figures answer.
-        protocol: the wanted one.
+        protocol: the wanted one, of ``published.PROTOCOLS`` or as the file has it.
 
     Returns:
         The frame with ``top1``, ``top5``, ``protocol`` and ``accuracy_source``, missing where
@@ -82,8 +82,13 @@ def with_accuracy(
 
     Raises:
         InvalidInput: the file cannot be read, or lacks one of the two columns.
+        UnknownName: there is no such protocol.
     """
     table = _published() if file is None else _read(Path(file))
+    stated = {row.get("protocol") or "" for rows in table.values() for row in rows}
+    protocols = list(dict.fromkeys([*PROTOCOLS, *sorted(stated - {""})]))
+    if protocol not in protocols:
+        raise UnknownName("protocol", protocol, protocols)
     own = frame["source"] == "module" if "source" in frame and file is None else None
     found = []
     for place, model in enumerate(frame["model"]):

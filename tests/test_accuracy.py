@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from archscope.accuracy import torchvision_accuracy, with_accuracy
-from archscope.errors import InvalidInput
+from archscope.errors import InvalidInput, UnknownName
 
 
 def frame(*models: str) -> pd.DataFrame:
@@ -52,6 +52,14 @@ def test_a_persons_own_table_may_have_a_model_by_several_protocols(tmp_path: Pat
     file.write_text("model,top1,protocol\nvgg16,75,dense\nvgg16,71,single-crop\n")
     assert with_accuracy(frame("vgg16"), file)["top1"][0] == 71
     assert with_accuracy(frame("vgg16"), file, protocol="dense")["top1"][0] == 75
+
+
+def test_a_protocol_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="single-crop"):
+        with_accuracy(frame("vgg16"), protocol="singel-crop")
+    file = tmp_path / "results.csv"
+    file.write_text("model,top1,protocol\nvgg16,75,at 288\n")
+    assert with_accuracy(frame("vgg16"), file, protocol="at 288")["top1"][0] == 75
 
 
 def test_a_persons_own_table_joins(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_network_that_fails_is_a_row_and_status_1(run, tmp_path):
         (["vgg16", "-o", "table.parquet"], "parquet"),
         (["vgg16", "-o", "table"], "format"),
         (["vgg*61"], "unknown pattern"),
-        ([], "argument"),
+        ([], "archscope"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_status_2(run, arguments, message):
