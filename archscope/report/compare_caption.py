@@ -71,12 +71,13 @@ def _sentences(shown: set[str]) -> str:
 
 def _inputs(rows: Sequence[Row]) -> str:
     """Input 3x224x224 (3x227x227 for alexnet); several sizes if there are too many to name."""
-    samples = Counter(shape(row["input_shape"][1:]) for row in rows)
+    taken = dict.fromkeys((shape(row["input_shape"][1:]), row["model"]) for row in rows)
+    samples = Counter(sample for sample, _ in taken)
     (usual, _), *others = samples.most_common()
-    exceptions = [row for row in rows if shape(row["input_shape"][1:]) != usual]
+    exceptions = [(sample, model) for sample, model in taken if sample != usual]
     if len(exceptions) > _FEW:
         return f"Input {usual} of {samples[usual]} networks, others of {len(others)} other sizes"
-    named = [f"{shape(row['input_shape'][1:])} for {row['model']}" for row in exceptions]
+    named = [f"{sample} for {model}" for sample, model in exceptions]
     return f"Input {usual} ({', '.join(named)})" if named else f"Input {usual}"
 
 
@@ -106,7 +107,9 @@ def _about_accuracy(
     for row in known:
         sources.setdefault(row["accuracy_source"], []).append(row["model"])
     if len(sources) <= _FEW:
-        listed = [f"{source} ({', '.join(models)})" for source, models in sources.items()]
+        listed = [
+            f"{source} ({', '.join(dict.fromkeys(models))})" for source, models in sources.items()
+        ]
         yield f"Sources: {'; '.join(listed)}."
     else:
         yield f"{len(sources)} sources are in the column accuracy_source."
