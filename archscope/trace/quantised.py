@@ -8,6 +8,7 @@ objects of C++, out of PyTorch's sight, and unpack them when asked.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ def plain_tensors(tensor: Tensor) -> list[Tensor]:
     """What a tensor is made of: itself, or what a wrapper subclass holds, however deep."""
     if not is_traceable_wrapper_subclass(tensor):
         return [tensor]
-    names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]
+    names, _ = tensor.__tensor_flatten__()
     parts = [getattr(tensor, name) for name in names]
     return [plain for part in parts if part is not None for plain in plain_tensors(part)]
 
@@ -34,7 +35,7 @@ def packed_weights(modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, Tens
             yield f"{path}.{name}" if path else name, stand_in
 
 
-def _unpacked(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _unpacked(module: Any) -> Iterator[tuple[str, Tensor]]:
     kind = type(module)
     if not (kind.__module__.startswith("torch.ao.nn") and ".quantized" in kind.__module__):
         return
@@ -47,7 +48,7 @@ def _unpacked(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield "bias", bias.detach()
 
 
-def _in_packed_dtype(module: nn.Module, weight: Tensor) -> Tensor:
+def _in_packed_dtype(module: Any, weight: Tensor) -> Tensor:
     """Half-precision weights are unpacked to single precision."""
     packed = getattr(getattr(module, "_packed_params", None), "dtype", None)
     return weight.detach().half() if packed is torch.float16 else weight.detach()

@@ -267,6 +267,8 @@ def _forward_and_backward(
         try:
             with autocast(request.execution):
                 result = request.model(*args, **kwargs)
+                if isinstance(result, Iterator):  # nothing of a generator has run yet
+                    result = tuple(result)
             del args, kwargs
             outputs = tensors_in((result,))
             if request.training:

@@ -440,3 +440,19 @@ def test_a_model_too_large_to_run_on_data_is_refused_before_it_is_built():
         model = Written(branch_on_data, large=nn.Linear(1 << 20, 1 << 20))
     with pytest.raises(archscope.ArchscopeError, match="GiB"):
         archscope.analyze(model, inputs=(2, 8))
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_forward_that_yields_is_run_to_its_end(mode):
+    class Yielding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8)])
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+                yield x
+
+    totals = archscope.analyze(Yielding(), (2, 8), mode=mode).totals
+    assert (totals.macs, totals.depth) == (2 * 2 * 8 * 8, 2)
