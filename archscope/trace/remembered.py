@@ -56,6 +56,11 @@ def remember(key: tuple[Any, ...], effect: Effect) -> None:
             return
 
 
+def forget() -> None:
+    """Forget every call, so that the next run takes as long as the first of a process."""
+    _memory.clear()
+
+
 def description(result: Any) -> Any:
     """What it takes to make new tensors like these."""
     if isinstance(result, Tensor):
