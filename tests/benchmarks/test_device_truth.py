@@ -1,0 +1,118 @@
+"""The command for a GPU machine, on a device whose clock and times are made up."""
+
+import json
+import sys
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "measure"))
+from fake import Fake
+
+from archscope.measure.attribution import Events, Kernel, Launch, Span
+from benchmarks import device_truth
+from benchmarks.device_points import Bench
+from benchmarks.device_truth import PHASES, Phase, cut, measure_all, short, table, write
+from benchmarks.resumable import Rows
+
+NETWORKS = ("resnet20-cifar", "lstm")
+KEY = ("kind", "model", "batch")
+
+
+class PaperMemory:
+    workspace = 1024
+
+    def peak(self, run):
+        return 1_000_000
+
+
+def profiler(network, run, *, on_cpu):
+    run()
+    spans = [Span("", 1, 1, 0, 900)]
+    return Events(0, 1000, 1, spans, (), [Launch(1, 1, 10)], [Kernel(1, 20, 800)]), 1e-6
+
+
+def bench(seconds=0.01, each_wait=0.5):
+    device = Fake(seconds if hasattr(seconds, "__iter__") else repeat(seconds))
+    device.each_wait = each_wait
+    return Bench(device, PaperMemory(), profiler=profiler)
+
+
+def run(of, tmp_path, budget, phases=PHASES, networks=NETWORKS):
+    rows = Rows(tmp_path / "rows.jsonl", KEY)
+    measure_all(of, phases, networks, rows, of.device.now() + budget, lambda line: None)
+    return rows
+
+
+def test_with_time_enough_nothing_is_cut(tmp_path):
+    of = bench()
+    rows = run(of, tmp_path, 560)
+    assert cut(rows, PHASES, NETWORKS) == []
+    frame = table(rows.all, [])
+    assert len(frame) == 2 * 7
+    one = frame[(frame.model == "lstm") & (frame.batch == 16)].iloc[0]
+    assert one.latency_ms_p50 == pytest.approx(5) and one.graph_latency_ms_p50 == pytest.approx(5)
+    assert one.energy_status == "ok" and one.energy_mj > 0
+    assert one.layers_unexplained == pytest.approx(0)
+    assert one.peak_error == pytest.approx((one.predicted_peak_bytes + 1024) / 1e6 - 1)
+
+
+@pytest.mark.parametrize("budget", [20, 40])
+def test_it_ends_in_time_and_says_what_was_cut(tmp_path, budget):
+    of = bench(0.05)
+    rows = run(of, tmp_path, budget)
+    assert of.device.now() <= budget + 2
+    missing = cut(rows, PHASES, NETWORKS)
+    assert missing
+    frame = table(rows.all, missing)
+    assert "cut: no time left" in set(frame.stack())
+
+
+def test_a_batch_that_is_too_slow_for_what_is_left_is_not_begun(tmp_path):
+    phases = [Phase("latency", (1, 64), 1.0, 0.5)]
+    rows = run(bench(1.0), tmp_path, 60, phases, ["lstm"])
+    assert [row["batch"] for row in rows.all] == [1]  # 64 would take half a minute a run
+
+
+def test_the_same_command_goes_on_where_it_ended(tmp_path):
+    first = run(bench(0.05), tmp_path, 60)
+    before = [dict(row) for row in first.all]
+    again = run(bench(0.05), tmp_path, 560)
+    assert again.all[: len(before)] == before
+    assert cut(again, PHASES, NETWORKS) == []
+
+
+def test_an_interrupt_keeps_the_rows_before_it(tmp_path):
+    of = bench([*repeat(0.5, 40), KeyboardInterrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        run(of, tmp_path, 560)
+    kept = Rows(tmp_path / "rows.jsonl", KEY)
+    assert [row["model"] for row in kept.all] == ["resnet20-cifar"]
+
+
+def test_out_of_memory_is_a_row(tmp_path):
+    phases = [Phase("latency", (1,), 1.0, 0.5)]
+    rows = run(bench([torch.OutOfMemoryError("no")]), tmp_path, 60, phases, ["lstm"])
+    assert rows.all[0]["status"] == "out of memory"
+
+
+def test_both_files_and_the_short_table_have_what_was_measured(tmp_path):
+    of = bench()
+    rows = run(of, tmp_path, 560)
+    frame = write(tmp_path, of.device, of, rows, [], 12.0)
+    data = json.loads((tmp_path / "fake.json").read_text())
+    assert data["conditions"]["torch"] == torch.__version__ and data["conditions"]["cut"] == []
+    assert len(data["rows"]) == len(rows.all)
+    assert data["rows"][0]["samples_ms"]
+    assert len((tmp_path / "fake.csv").read_text().splitlines()) == len(frame) + 1
+    assert list(short(frame, [1, 16]).index) == list(NETWORKS)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_without_a_gpu_nothing_is_measured_or_written(tmp_path):
+    result = CliRunner().invoke(device_truth.main, ["--out", str(tmp_path / "none")])
+    assert result.exit_code != 0
+    assert not (tmp_path / "none").exists()
