@@ -180,7 +180,10 @@ def device_at_hand(name: str) -> Device:
     if name == "cpu":
         return Cpu()
     if kind != "cuda" or (index and not index.isdecimal()):
-        raise InvalidInput(f"device '{name}' is not known; it is cpu, cuda or cuda:N")
+        raise InvalidInput(
+            f"device '{name}' is not known; it is cpu, cuda or cuda:N (of any other, roofline and "
+            "latency --predict say what they can)"
+        )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(index or 0) >= count:
         here = f"{count} here" if count else "none here"

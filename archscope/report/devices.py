@@ -59,6 +59,8 @@ def device_row(card: Device) -> dict[str, Any]:
         "year": card.year,
         **{f"{dtype}_tflops": _tera(card.peaks.get(dtype)) for dtype in DTYPES},
         "bandwidth_gb_s": card.bandwidth / 1e9,
+        "cache_gb_s": None if card.cache_bandwidth is None else card.cache_bandwidth / 1e9,
+        "threads": card.threads,
         "memory_bytes": card.memory_bytes,
         "power_w": card.power_w,
         "launch_us": round(1e6 * card.launch, 3),
