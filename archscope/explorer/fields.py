@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,18 +78,25 @@ KNOWN = (
     Field("remarks", "Remarks", "text", about="why some figures are missing"),
 )
 
-_UNITS = {"_ms": "ms", "_mj": "mJ", "_w": "W", "_per_s": "/s"}
+_UNITS = {"ms": "ms", "mj": "mJ", "w": "W", "per_s": "/s"}
+_UNIT = re.compile(r"_(ms|mj|w|per_s)(?=_|$)")
 
 
 def unnamed(name: str, kind: Kind) -> Field:
     """A column that a comparison does not have by itself, titled by its name.
 
     Args:
-        name: of the column; its ending may tell the unit.
+        name: of the column; it may tell the unit, as wall_ms_p50 and net_energy_mj do.
         kind: what its values are.
     """
-    title = name.replace("_", " ").strip().capitalize() or "Unnamed"
     if kind == "number" and name.endswith("_bytes"):
-        return Field(name, title, "bytes")
-    unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
-    return Field(name, title, kind, unit)
+        return Field(name, _title(name.removesuffix("_bytes")), "bytes")
+    unit = _UNIT.search(name) if kind == "number" else None
+    if unit is None:
+        return Field(name, _title(name), kind)
+    return Field(name, _title(_UNIT.sub("", name, count=1)), kind, _UNITS[unit[1]])
+
+
+def _title(name: str) -> str:
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:] or "Unnamed"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _EXACT = 2**53  # a JavaScript number holds whole numbers up to here
-_CONDITIONS = ("batch", "input_shape", "dtype", "protocol", "device")
+_CONDITIONS = ("batch", "input_shape", "dtype", "mode", "options", "protocol", "device")
 
 
 def networks(frame: pd.DataFrame) -> dict[str, Any]:

@@ -431,6 +431,7 @@ def test_batches_of_one_network_are_points_with_one_table_of_layers(visit):
     frame = pd.DataFrame({"model": ["a"] * 3, "batch": [1, 8, 64], "latency_ms_p50": [2, 9, 60.5]})
     shown = visit(page(frame, {"a": layer_table()}), "#x=batch&y=latency_ms_p50")
     assert names(shown) == ["a · batch 1", "a · batch 8", "a · batch 64"]
+    assert shown.locator("#summary").inner_text() == "3 rows"
     spot(shown, "a · batch 64")
     assert "60.5 ms" in shown.locator("#card").inner_text()
     shown.keyboard.press("Enter")

@@ -67,9 +67,11 @@ def test_labels_differ_even_when_models_are_named_like_labels():
 
 
 def test_unknown_columns_are_kept_with_their_unit():
-    frame = pd.DataFrame({"model": ["a"], "wall_ms": [1.5], "note": ["x"]})
+    frame = pd.DataFrame({"model": ["a"], "wall_ms_p50": [1.5], "kept_bytes": [8], "note": ["x"]})
     data = networks(frame)
-    assert field(data, "wall_ms")["unit"] == "ms"
+    wall = field(data, "wall_ms_p50")
+    assert (wall["title"], wall["unit"]) == ("Wall p50", "ms")
+    assert field(data, "kept_bytes")["kind"] == "bytes"
     assert field(data, "note")["kind"] == "text"
 
 

@@ -5,6 +5,7 @@ const labels = source.labels;
 const allRows = labels.map((_, row) => row);
 const rowOf = new Map(labels.map((label, row) => [label, row]));
 const fields = new Map(source.fields.map((field) => [field.name, prepared(field)]));
+const ROW = sameNetworkTwice() ? "row" : "network";
 const NOT_MEASURED = "not measured";
 const NOT_STATED = "not stated";
 
@@ -15,6 +16,16 @@ function prepared(field) {
   const numbers = Float64Array.from(field.values, (v) => (v === null ? NaN : Number(v)));
   const known = field.values.filter((value) => value !== null).length;
   return { better: 0, ...field, numbers, known, axis: field.kind !== "flag" };
+}
+
+function sameNetworkTwice() {
+  const { words, codes } = source.fields.find((field) => field.name === "model");
+  return words.length < codes.length;
+}
+
+/** 6 networks; 6 rows, where a network has several. */
+function several(number) {
+  return `${number} ${ROW}${number === 1 ? "" : "s"}`;
 }
 
 function textOf(name, row) {

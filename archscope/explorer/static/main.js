@@ -89,10 +89,6 @@ function drawControls() {
   drawSummary();
 }
 
-function several(number) {
-  return number === 1 ? "1 network" : `${number} networks`;
-}
-
 function drawSummary() {
   const all = labels.length;
   const { seen, selected } = state;

@@ -99,7 +99,7 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
       widths.replaceChildren(...shown.map(columnWidth));
       head.replaceChildren(element("tr", {}, ...shown.map((column) => heading(column, sort))));
       table.setAttribute("aria-rowcount", rows.length + 1);
-      table.style.width = `${shown.reduce((sum, column) => sum + column.width + 2.5, 0)}ch`;
+      table.style.width = `${shown.reduce((sum, column) => sum + room(column), 0)}ch`;
       draw(true);
       refocus(scroller, focus);
     },
@@ -113,8 +113,13 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
 
 function columnWidth(column) {
   const made = element("col");
-  made.style.width = `${column.width + 2.5}ch`;
+  made.style.width = `${room(column)}ch`;
   return made;
+}
+
+/** In widths of a digit, which most letters do not have. */
+function room(column) {
+  return 0.9 * column.width + 2.5;
 }
 
 function spacer(count, span) {
