@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli.compare import Progress
+from archscope.cli.compare import Progress, of_study
 from archscope.cli.compare import compare as compare_command
 from archscope.cli.errors import INTERRUPTED, remark
 from archscope.cli.options import settings_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _OF_COMPARE = (
-    *("models", "batch", "inputs", "dtype", "settings", "seq_len", "effective_depth"),
+    *("models", "stored", "batch", "inputs", "dtype", "settings", "seq_len", "effective_depth"),
     *("accuracy", "protocol", "measured", "measured_where", "relative_to", "where", "sort"),
 )
 
@@ -32,7 +32,7 @@ def _with_options_of_compare(command: click.Command) -> click.Command:
 @_with_options_of_compare
 @click.command()
 @click.option(
-    "--layers/--no-layers", default=True, help="Whether a click shows a network's layers."
+    "--layers/--no-layers", default=None, help="Whether a click shows a network's layers."
 )
 @click.option("--title", default="", metavar="TEXT", help="Of the page.")
 @click.option(
@@ -42,11 +42,12 @@ def _with_options_of_compare(command: click.Command) -> click.Command:
 def explore(
     ctx: click.Context,
     models: tuple[str, ...],
+    stored: str | None,
     inputs: tuple[str, ...],
     dtype: str | None,
     settings: tuple[str, ...],
     seq_len: int | None,
-    layers: bool,
+    layers: bool | None,
     title: str,
     file: str,
     **how: Any,
@@ -54,12 +55,15 @@ def explore(
     """Write a page in which to explore MODELS: one file that opens without a network.
 
     A plot with any two figures as axes, filters, a table, the layers of each network. MODELS and
-    options are those of `archscope compare`. A network that fails is a row that says why, and the
-    exit status is 1.
+    options are those of `archscope compare`; with --from there are no layers. A network that fails
+    is a row that says why, and the exit status is 1.
     """
     refuse_unwritable(file, None, ("html",))
     if not Path(file).resolve().parent.is_dir():
         raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")
+
+    if stored is not None and layers:
+        raise InvalidInput("--layers is for networks that run now, not for --from")
 
     from archscope.comparison.compare import INTERRUPTED as LEFT
     from archscope.comparison.compare import compare
@@ -74,12 +78,15 @@ def explore(
         **settings_of("explore", settings, seq_len),
     }
     say = Progress()
-    frame = compare(models, progress=say, **how, **built)
+    if stored is not None:
+        layers, frame = False, of_study(ctx, stored, models, how)
+    else:
+        frame = compare(models, progress=say, **how, **built)
     failed: Mapping[str, str] = frame.attrs["failed"]
     for model, status in failed.items():
         remark(f"warning: {model}: {status}")
     interrupted = LEFT in failed.values()
-    tables = _layers(frame, built, say) if layers and not interrupted else {}
+    tables = _layers(frame, built, say) if layers is not False and not interrupted else {}
     write_text(file, page(frame, tables, title=title))
     if interrupted:
         ctx.exit(INTERRUPTED)
