@@ -120,3 +120,39 @@ def test_a_terminal_shows_what_is_done_failed_and_left(monkeypatch):
     pipe = io.StringIO()
     Progress(pipe)({"pending": 1, "done": 0, "failed": 0})
     assert pipe.getvalue() == ""
+
+
+def output(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    return end.value.code, out, err
+
+
+def test_compare_and_explore_read_a_study_and_run_nothing(finished, capsys, monkeypatch):
+    monkeypatch.setattr("archscope.analysis.analyze", None)
+    status, out, err = output(capsys, "compare", "--from", "study.db", "--format", "json")
+    good, bad = json.loads(out)
+    assert status == 1 and "no\\nway" not in err and "warning: networks.py:Raises" in err
+    assert good["model"] == "networks.py:Good" and good["params"] == 72
+    assert bad["params"] is None and "ValueError: no" in bad["status"]
+    wanted = ["--from", "study.db", "*Good", "--where", "params < 100 and mode == 'inference'"]
+    status, out, _ = output(capsys, "compare", *wanted, "--columns", "model,macs")
+    assert status == 0 and "networks.py:Good" in out and "Raises" not in out
+    status, _, _ = output(capsys, "explore", "--from", "study.db", "*Good", "-o", "page.html")
+    assert status == 0 and "networks.py:Good" in (finished / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["compare", "--from", "study.db", "--batch", "2"], "--batch is for networks that run now"),
+        (["compare", "--from", "study.db", "resnet*"], "unknown network in study.db"),
+        (["compare", "--from", "absent.db"], "there is no study absent.db"),
+        (["explore", "--from", "study.db", "--layers", "-o", "x.html"], "--layers is for"),
+    ],
+)
+def test_what_a_study_cannot_answer_is_told_in_one_line(finished, capsys, arguments, says):
+    status, out, err = output(capsys, *arguments)
+    assert (status, out) == (2, "") and says in err and err.count("\n") == 1
+    assert not (finished / "x.html").exists()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 import tracemalloc
 from dataclasses import replace
 
@@ -12,7 +13,8 @@ from small_studies import Serial, grid
 import archscope
 from archscope import study
 from archscope.comparison.columns import COLUMNS
-from archscope.errors import InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput
+from archscope.report.compare import tables
 from archscope.study import results
 from archscope.study.records import Cell, Limits, Measurement, Result, Setting
 from archscope.study.store import PENDING_PAGE, PlannedCell, Store
@@ -156,3 +158,19 @@ def test_an_export_holds_no_whole_table_in_memory(large, tmp_path, monkeypatch):
     assert peak < 5 << 20 < (tmp_path / "out.csv").stat().st_size * 4
     with (tmp_path / "out.csv").open() as file:
         assert next(csv.DictReader(file))["paths"] == str(2**200)
+
+
+def test_parquet_without_its_package_is_told_in_one_line(zoo, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ArchscopeError, match="pip install pyarrow"):
+        study.export(zoo, tmp_path / "out.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_of_one_network_are_told_apart_by_their_settings(tmp_path):
+    asked = study.Grid.of({"models": ["resnet18", "alexnet"], "batch": [1, 4]})
+    study.run(tmp_path / "s.db", [asked], Serial())
+    table = next(tables(study.frame(tmp_path / "s.db")))
+    titles = [heading.title for heading in table.headings]
+    assert table.title == "2 networks" and titles[:3] == ["model", "batch", "input"]
+    assert "mode" not in titles
