@@ -15,7 +15,7 @@ from archscope._version import __version__
 from archscope.errors import ArchscopeError
 
 if TYPE_CHECKING:
-    from archscope import analyzers, explorer, plots
+    from archscope import analyzers, explorer, plots, study
     from archscope.analysis import analyze
     from archscope.comparison import compare
     from archscope.generation import generation_cost
@@ -44,6 +44,7 @@ _PUBLIC = {
     "latency": "archscope.measure",
     "memory_law": "archscope.scaling",
     "plots": "archscope.plots",
+    "study": "archscope.study",
     "predict_latency": "archscope.prediction",
     "through_time": "archscope.recurrent_depth",
     "trace": "archscope.trace",
@@ -66,6 +67,7 @@ __all__ = [
     "latency",
     "memory_law",
     "plots",
+    "study",
     "predict_latency",
     "through_time",
     "trace",
@@ -76,7 +78,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'archscope' has no attribute '{name}'")
     module = importlib.import_module(_PUBLIC[name])
-    value = module if name in ("analyzers", "explorer", "plots") else getattr(module, name)
+    value = module if name in ("analyzers", "explorer", "plots", "study") else getattr(module, name)
     globals()[name] = value
     return value
 
