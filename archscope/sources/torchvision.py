@@ -27,7 +27,7 @@ def resolve(name: str, request: Request) -> Subject:
     """Build a model of torchvision without its weights.
 
     The input is the one that its first published weights were evaluated with. A detector takes a
-    list of images, one for each sample of the batch.
+    list of images, one for each sample of the batch, and in training one object in each.
 
     Raises:
         UnknownName: torchvision has no such builder.
@@ -49,6 +49,8 @@ def resolve(name: str, request: Request) -> Subject:
         _let_boxes_be_suppressed()
         image = inputs[0].shape[1:]
         inputs = ([image] * request.batch,)
+        if request.mode == "training":
+            inputs = (*inputs, [_target(name, image) for _ in range(request.batch)])
         warnings += ("a detector's cost depends on what it detects; these weights are random",)
     return request.subject(name, model, (inputs, kwargs), warnings)
 
@@ -93,6 +95,20 @@ def _samples(name: str, builder: Callable[..., Any]) -> tuple[tuple[int, ...], .
 
 def _takes_images(builder: Callable[..., Any]) -> bool:
     return ".detection." in builder.__module__
+
+
+def _target(name: str, image: tuple[int, ...]) -> dict[str, Any]:
+    """One object in the middle of an image (3, H, W): what a detector learns from."""
+    import torch
+
+    height, width = image[1:]
+    box = [width / 4, height / 4, 3 * width / 4, 3 * height / 4]
+    target = {"boxes": torch.tensor([box]), "labels": torch.ones(1, dtype=torch.int64)}
+    if name.startswith("maskrcnn"):
+        target["masks"] = torch.ones(1, height, width, dtype=torch.uint8)
+    if name.startswith("keypointrcnn"):
+        target["keypoints"] = torch.tensor([width / 2, height / 2, 1.0]).expand(1, 17, 3)
+    return target
 
 
 _kernels: list[Any] = []  # a library's kernels live as long as it does
