@@ -44,8 +44,8 @@ _PUBLIC = {
     "latency": "archscope.measure",
     "memory_law": "archscope.scaling",
     "plots": "archscope.plots",
-    "study": "archscope.study",
     "predict_latency": "archscope.prediction",
+    "study": "archscope.study",
     "through_time": "archscope.recurrent_depth",
     "trace": "archscope.trace",
 }
@@ -67,8 +67,8 @@ __all__ = [
     "latency",
     "memory_law",
     "plots",
-    "study",
     "predict_latency",
+    "study",
     "through_time",
     "trace",
 ]
