@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _BETWEEN_REMARKS = 2.0  # s
 _RUNNING = (
     *("batch", "inputs", "dtype", "settings", "seq_len", "analyses", "effective_depth"),
-    *("measured", "measured_where"),
+    *("measured", "measured_where", "inputs_from", "mode", "optimizer", "over", "samples"),
+    *("seeds", "device", "level"),
 )
 
 

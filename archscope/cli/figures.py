@@ -27,6 +27,7 @@ class Request:
     kind: str
     models: tuple[str, ...]
     asked: Asked
+    stored: pd.DataFrame | None = None  # of a study, in place of networks to run
     size: tuple[float, float] | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
     accuracy: str | None = None
@@ -50,6 +51,9 @@ def figure(request: Request) -> Figure:
     Raises:
         ArchscopeError: as the analyses and the picture say.
     """
+    if request.stored is not None and request.kind not in _OF_STUDIES:
+        kinds = ", ".join(_OF_STUDIES)
+        raise InvalidInput(f"{request.kind} runs its networks; --from is for {kinds}")
     drawn = DRAWN[request.kind](request)
     for model, reason in request.failed.items():
         remark(f"warning: {model}: {reason}")
@@ -62,6 +66,8 @@ def figure(request: Request) -> Figure:
 def _compared(request: Request, *analyses: str, **changed: Any) -> pd.DataFrame:
     from archscope.comparison import compare
 
+    if request.stored is not None:
+        return _without_failed(request, _of_one_setting(request.stored), None)
     asked = replace(request.asked, **changed)
     if asked.inputs_from or asked.mode != "inference":
         raise InvalidInput(f"{request.kind} is of inference, and takes --input, not --inputs-from")
@@ -77,6 +83,17 @@ def _compared(request: Request, *analyses: str, **changed: Any) -> pd.DataFrame:
         **{name: value for name, value in known.items() if name not in ("inputs", "mode")},
     )
     return _without_failed(request, frame, asked.batch)
+
+
+def _of_one_setting(frame: pd.DataFrame, *but: str) -> pd.DataFrame:
+    """The rows of a study, if no network has several of them, ``but`` for these columns."""
+    twice = frame[frame.duplicated(["model", *but])]
+    if not twice.empty:
+        raise InvalidInput(
+            f"the study has several rows of {twice['model'].iloc[0]}: choose one by --where, "
+            "\"batch == 1 and mode == 'inference'\"; archscope compare --from shows them"
+        )
+    return frame
 
 
 def _without_failed(request: Request, frame: pd.DataFrame, batch: int | None) -> pd.DataFrame:
@@ -95,6 +112,8 @@ def _without_failed(request: Request, frame: pd.DataFrame, batch: int | None) ->
 def _over_batches(request: Request, batches: Iterable[int], *analyses: str) -> pd.DataFrame:
     import pandas as pd
 
+    if request.stored is not None:
+        return _without_failed(request, _of_one_setting(request.stored, "batch"), None)
     frames = [_compared(request, *analyses, batch=batch) for batch in batches]
     return pd.concat(frames, ignore_index=True)
 
@@ -108,6 +127,8 @@ def _measured(request: Request, column: str, command: str, *, panels: bool) -> p
     from archscope.plots.measurements import common_batches, measured_only, not_measured
     from archscope.sources import expand
 
+    if request.stored is not None:
+        return _measured_of_study(request, column, command, panels=panels)
     if not request.measured:
         raise not_measured(request.kind, command)
     if request.asked.batch is not None:
@@ -130,6 +151,18 @@ def _measured(request: Request, column: str, command: str, *, panels: bool) -> p
     frame = _with_conditions(_over_batches(request, batches, "compute"), rows)
     measured_only(frame, column, request.kind, command)
     return frame
+
+
+def _measured_of_study(
+    request: Request, column: str, command: str, *, panels: bool
+) -> pd.DataFrame:
+    """The same from a study that has measured."""
+    from archscope.plots.measurements import common_batches, measured_only
+
+    frame = _over_batches(request, ())
+    frame = frame[frame[column].notna()]
+    measured_only(frame, column, request.kind, command)
+    return frame[frame["batch"].isin(common_batches(frame))] if panels else frame
 
 
 _CONDITIONS = ("idle_power_w", "device_title", "date", "torch", "status")
@@ -390,6 +423,11 @@ def _settings(request: Request, model: str) -> Iterable[tuple[int, dict[str, Any
     return [(n, {"inputs": (size,)}) for n, size in zip(values, sizes, strict=True)]
 
 
+_OF_STUDIES = (
+    *("accuracy", "accuracy-vs-ops", "time-vs-batch", "power-vs-batch", "memory-vs-batch"),
+    *("memory-vs-params", "ops-vs-time", "ops-vs-power", "accuracy-vs-throughput", "density"),
+    *("accuracy-vs-depth", "timeline"),
+)
 DRAWN: Mapping[str, Callable[[Request], Figure]] = {
     "accuracy": _accuracy,
     "accuracy-vs-ops": _accuracy_vs_ops,

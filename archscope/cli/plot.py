@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.compare import of_study
 from archscope.cli.completion import references
 from archscope.cli.figures import DRAWN, Range, Request, figure
 from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
@@ -59,7 +60,9 @@ class Over(click.ParamType):
 
 @click.command()
 @click.argument("kind", type=OneOf("kind", KINDS))
-@click.argument("models", nargs=-1, required=True, shell_complete=references)
+@click.argument("models", nargs=-1, shell_complete=references)
+@click.option("--from", "stored", metavar="STUDY", help="Rows of a study, none of them run now.")
+@click.option("--where", metavar="CONDITION", help='Its rows: "batch == 1 and size == 224".')
 @click.option(
     "-o", "--output", "file", required=True, metavar="FILE", help=".svg, .png, .pdf or .html."
 )
@@ -97,6 +100,8 @@ def plot(
     ctx: click.Context,
     kind: str,
     models: tuple[str, ...],
+    stored: str | None,
+    where: str | None,
     file: str,
     asked: Asked,
     dtype: str | None,
@@ -109,7 +114,8 @@ def plot(
 ) -> None:
     """Draw a picture of MODELS into a file.
 
-    MODELS are references as for `archscope table`, or patterns: 'resnet*', 'timm:resnet*'.
+    MODELS are references as for `archscope table`, or patterns: 'resnet*', 'timm:resnet*'; with
+    --from those of the study's networks that are wanted.
 
     \b
     KIND after Canziani et al., arXiv:1605.07678:
@@ -137,6 +143,10 @@ def plot(
       gradient-flow           the gradient at every layer
       through-time            paths and gradient of recurrent networks
     """
+    if not models and stored is None:
+        raise InvalidInput("there is nothing to draw; give references, such as resnet50 vgg16")
+    if where is not None and stored is None:
+        raise InvalidInput("--where is for the rows of a study: --from study.db")
     if kind == "graph":
         _graph(models, file)
         return
@@ -144,6 +154,9 @@ def plot(
     from archscope.plots.files import picture_format, save
 
     picture_format(file)
+    if stored is not None:
+        wanted = {"accuracy": given["accuracy"], "protocol": given["protocol"], "where": where}
+        given["stored"] = of_study(ctx, stored, models, wanted)
     stated = {"dtype": dtype, "optimizer": optimizer}
     request = Request(
         kind,

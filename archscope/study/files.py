@@ -51,7 +51,7 @@ def export(store: str | Path, path: str | Path) -> int:
 def _columns() -> dict[str, str]:
     from archscope.comparison.columns import COLUMNS
 
-    numbers = ("latency_ms_low", "latency_ms_high", "wall_ms_p50", "net_energy_mj")
+    numbers = ("latency_ms_low", "latency_ms_high", "wall_ms_p50", "net_energy_mj", "idle_power_w")
     return {
         **COLUMNS,
         **{"size": "whole", "mode": "text", "options": "text", "device_title": "text"},

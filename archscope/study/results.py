@@ -23,7 +23,10 @@ _MEASURED = {
         *("latency_ms_p50", "latency_ms_low", "latency_ms_high", "wall_ms_p50"),
         *("throughput_per_s", "device_title", "threads", "disturbed"),
     ),
-    "energy": ("energy_mj", "net_energy_mj", "power_w", "device_title", "disturbed"),
+    "energy": (
+        *("energy_mj", "net_energy_mj", "power_w", "idle_power_w"),
+        *("device_title", "disturbed"),
+    ),
 }
 # A front of accuracy against MACs is drawn among rows of one protocol that ran alike.
 ALIKE = ("protocol", "batch", "dtype", "mode", "device")
