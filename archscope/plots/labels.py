@@ -190,14 +190,17 @@ def _places(
     centre = rim + towards * reaches[:, None] + half * np.clip(1.6 * towards, -1, 1)
     boxes = np.concatenate([centre - half, centre + half], axis=1)
     lines = np.stack([rim, np.clip(rim, boxes[:, :2], boxes[:, 2:])], axis=1)
-    inside = (boxes[:, :2] >= 1).all(axis=1) & (boxes[:, 2:] <= np.array(extent) - 1).all(axis=1)
-    free = inside & ~_covers_circle(boxes, others, 0.8).any(axis=1)
-    free &= ~_covers_circle(boxes, circles[label.bubble][None] * (1, 1, 0), _DOT).any(axis=1)
-    free &= ~_near_line(lines, others).any(axis=1)
-    crossed = _crossed(lines, others).sum(axis=1)
-    costs = reaches + 6 * (reaches > _LED) + 2.5 * crossed + _direction_cost(angles)
-    costs += 9 * _covers_circle(boxes, avoid, 0.5).any(axis=1)
+    costs = reaches + 6 * (reaches > _LED) + _direction_cost(angles)
+    own = circles[label.bubble][None] * (1, 1, 0)
+    free = (boxes[:, :2] >= 1).all(axis=1) & (boxes[:, 2:] <= np.array(extent) - 1).all(axis=1)
     kept = np.flatnonzero(free)
+    kept = kept[~_covers_circle(boxes[kept], own, _DOT).any(axis=1)]
+    kept = kept[~_covers_circle(boxes[kept], others, 0.8).any(axis=1)]
+    away = _from_line(lines[kept], others)
+    led = np.hypot(*(lines[kept, 1] - lines[kept, 0]).T) > _LED
+    costs[kept] += 2.5 * (away < others[None, :, 2]).sum(axis=1)
+    kept = kept[~(led[:, None] & (away < _DOT)).any(axis=1)]
+    costs[kept] += 9 * _covers_circle(boxes[kept], avoid, 0.5).any(axis=1)
     kept = kept[np.argsort(costs[kept], kind="stable")][:_MOST_PLACES]
     return Places(boxes[kept], lines[kept], costs[kept])
 
@@ -209,28 +212,19 @@ def _direction_cost(angles: Array) -> Array:
 
 def _covers_circle(boxes: Array, circles: Array, margin: float) -> NDArray[np.bool_]:
     """Whether box i comes nearer to circle j than the margin: (boxes, circles)."""
-    centres = circles[None, :, :2]
-    nearest = np.clip(centres, boxes[:, None, :2], boxes[:, None, 2:])
-    reach = circles[None, :, 2] + margin
-    return ((nearest - centres) ** 2).sum(axis=2) < reach**2
+    x, y, reach = circles[:, 0], circles[:, 1], circles[:, 2] + margin
+    across = np.clip(x, boxes[:, None, 0], boxes[:, None, 2]) - x
+    up = np.clip(y, boxes[:, None, 1], boxes[:, None, 3]) - y
+    return across * across + up * up < reach * reach
 
 
 def _from_line(lines: Array, circles: Array) -> Array:
     """Distance of centre j from line i: (lines, circles)."""
-    start, along = lines[:, None, 0], lines[:, None, 1] - lines[:, None, 0]
-    length = np.maximum((along**2).sum(axis=2), 1e-12)
-    share = (((circles[None, :, :2] - start) * along).sum(axis=2) / length).clip(0, 1)
-    foot = start + share[..., None] * along
-    return np.hypot(*np.moveaxis(foot - circles[None, :, :2], 2, 0))
-
-
-def _near_line(lines: Array, circles: Array) -> NDArray[np.bool_]:
-    far = np.hypot(*(lines[:, 1] - lines[:, 0]).T) > _LED
-    return far[:, None] & (_from_line(lines, circles) < _DOT)
-
-
-def _crossed(lines: Array, circles: Array) -> NDArray[np.bool_]:
-    return _from_line(lines, circles) < circles[None, :, 2]
+    x, y = (circles[None, :, k] - lines[:, 0, k, None] for k in (0, 1))
+    along_x, along_y = (lines[:, 1, k, None] - lines[:, 0, k, None] for k in (0, 1))
+    length = np.maximum(along_x**2 + along_y**2, 1e-12)
+    share = ((x * along_x + y * along_y) / length).clip(0, 1)
+    return np.hypot(x - share * along_x, y - share * along_y)
 
 
 # -- who stands where ------------------------------------------------------------------------------
@@ -261,7 +255,7 @@ def _choose(places: Sequence[Places]) -> dict[int, int]:
 
 def _improve(places: Sequence[Places], chosen: dict[int, int]) -> None:
     """Move each name to the cheapest place that meets nobody, until none moves."""
-    for _ in range(8):
+    for _ in range(6):
         moved = False
         for index in range(len(places)):
             others = {other: place for other, place in chosen.items() if other != index}
@@ -276,16 +270,17 @@ def _improve(places: Sequence[Places], chosen: dict[int, int]) -> None:
 def _meetings(places: Sequence[Places], index: int, chosen: dict[int, int]) -> NDArray[np.bool_]:
     """Whether place i of a name meets chosen name j: (places, chosen)."""
     mine = places[index]
-    found = np.zeros((len(mine), len(chosen)), dtype=bool)
-    for column, (other, place) in enumerate(chosen.items()):
-        box, line = places[other].boxes[place][None], places[other].lines[place][None]
-        found[:, column] = (
-            _overlap(mine.boxes, box)
-            | _line_meets_box(mine.lines, box)
-            | _line_meets_box(line, mine.boxes)
-            | _lines_cross(mine.lines, line)
-        )
-    return found
+    if not chosen:
+        return np.zeros((len(mine), 0), dtype=bool)
+    boxes = np.array([places[other].boxes[place] for other, place in chosen.items()])[None]
+    lines = np.array([places[other].lines[place] for other, place in chosen.items()])[None]
+    own_boxes, own_lines = mine.boxes[:, None], mine.lines[:, None]
+    return (
+        _overlap(own_boxes, boxes)
+        | _line_meets_box(own_lines, boxes)
+        | _line_meets_box(lines, own_boxes)
+        | _lines_cross(own_lines, lines)
+    )
 
 
 def _overlap(one: Array, other: Array) -> NDArray[np.bool_]:
@@ -299,19 +294,18 @@ def _overlap(one: Array, other: Array) -> NDArray[np.bool_]:
 
 def _line_meets_box(lines: Array, boxes: Array) -> NDArray[np.bool_]:
     """Liang and Barsky: the part of the line that is between both pairs of sides."""
-    start, along = lines[:, 0], lines[:, 1] - lines[:, 0]
+    start, along = lines[..., 0, :], lines[..., 1, :] - lines[..., 0, :]
     along = np.where(np.abs(along) < 1e-9, 1e-9, along)
-    first, second = (boxes[:, :2] - start) / along, (boxes[:, 2:] - start) / along
-    enters = np.minimum(first, second).max(axis=1).clip(min=0)
-    leaves = np.maximum(first, second).min(axis=1).clip(max=1)
+    first, second = (boxes[..., :2] - start) / along, (boxes[..., 2:] - start) / along
+    enters = np.minimum(first, second).max(axis=-1).clip(min=0)
+    leaves = np.maximum(first, second).min(axis=-1).clip(max=1)
     return enters < leaves
 
 
 def _lines_cross(one: Array, other: Array) -> NDArray[np.bool_]:
     def side(a: Array, b: Array, c: Array) -> Array:
-        return np.sign(
-            (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-        )
+        across, along = b - a, c - a
+        return np.sign(across[..., 0] * along[..., 1] - across[..., 1] * along[..., 0])
 
-    a, b, c, d = one[:, 0], one[:, 1], other[:, 0], other[:, 1]
+    a, b, c, d = one[..., 0, :], one[..., 1, :], other[..., 0, :], other[..., 1, :]
     return (side(a, b, c) * side(a, b, d) < 0) & (side(c, d, a) * side(c, d, b) < 0)

@@ -160,6 +160,8 @@ def finish(
         sheet.drawn = _key_of_own(sheet, width, height - foot)
     drawn = sheet.drawn
     room = (foot + drawn.below) / height
+    if room > 0.8:
+        raise too_small(figure)
     for _ in range(2):  # the second time with the ticks that the first one's size asks for
         _wrap_titles(sheet)
         settle()

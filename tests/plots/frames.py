@@ -39,3 +39,22 @@ def comparison(number: int, seed: int = 0, protocols: tuple[str, ...] = ("single
             "status": "ok",
         }
     )
+
+
+def measured(number: int, batches=(1, 2, 4, 8, 16, 32, 64), seed: int = 0):
+    """A row per network and batch size, with made-up times and powers."""
+    random = np.random.default_rng(seed)
+    frames = []
+    for batch in batches:
+        frame = comparison(number, seed)
+        for column in ("macs", "flops", "peak_bytes"):
+            frame[column] = frame[column] * batch
+        frame["batch"] = batch
+        time = frame["flops"] / 1e9 * (1 + 4 / batch) * random.uniform(0.8, 1.3, number)
+        frame["latency_ms_p50"] = time
+        frame["throughput_per_s"] = 1000 * batch / time
+        frame["power_w"] = random.normal(180, 6, number)
+        frame["idle_power_w"] = 60.0
+        frame["device_title"], frame["torch"], frame["date"] = "Some GPU", "2.13.0", "2026-11-20"
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)

@@ -28,14 +28,15 @@ def circles(axes):
         for line in axes.lines
         if (line.get_gid() or "").startswith("centre ")
     }
+    names, places = list(spots), np.array(list(spots.values())).reshape(-1, 2)
     found = []
     for collection in axes.collections:
         if collection.get_gid() != "bubbles":
             continue
         centres = axes.transData.transform(collection.get_offsets())
         for centre, size in zip(centres, collection.get_sizes(), strict=True):
-            name = min(spots, key=lambda one: np.hypot(*(spots[one] - centre)))
-            found.append((name, centre, np.sqrt(size) / 2 * scale))
+            nearest = np.hypot(*(places - centre).T).argmin()
+            found.append((names[nearest], centre, np.sqrt(size) / 2 * scale))
     return found
 
 
@@ -43,11 +44,11 @@ def assert_names_cover_nothing(figure):
     for axes, texts in boxes(figure).items():
         for (one, a), (other, b) in combinations(texts.items(), 2):
             assert not a.overlaps(b), f"{one} covers {other}"
-        frame = axes.get_window_extent()
+        frame, bubbles = axes.get_window_extent(), circles(axes)
         for name, box in texts.items():
             inside = box.x0 >= frame.x0 - 0.5 and box.x1 <= frame.x1 + 0.5
             assert inside and box.y0 >= frame.y0 - 0.5 and box.y1 <= frame.y1 + 0.5, name
-            for owner, centre, radius in circles(axes):
+            for owner, centre, radius in bubbles:
                 nearest = np.clip(centre, box.p0, box.p1)
                 if owner != name:
                     assert np.hypot(*(nearest - centre)) >= radius - 0.3, f"{name} covers {owner}"
@@ -76,3 +77,9 @@ def assert_inside(figure):
             box = text.get_window_extent(renderer)
             assert box.x0 >= -1 and box.y0 >= -1, text.get_text()
             assert box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1, text.get_text()
+
+
+def caption(figure):
+    """The words at the foot of a figure, in one line."""
+    (text,) = [text for text in figure.texts if text.get_gid() == "caption"]
+    return " ".join(text.get_text().split())
