@@ -185,10 +185,15 @@ def _names(model: str) -> list[str]:
 
 
 def _number(text: str | None, model: str, source: str) -> float | None:
+    if not text:
+        return None
     try:
-        return float(text) if text else None
+        percent = float(text)
     except ValueError:
         raise InvalidInput(f"{source}: the accuracy of {model} is '{text}', no number") from None
+    if not (percent == 0 or 1 < percent <= 100):  # a fraction, most likely
+        raise InvalidInput(f"{source}: the accuracy of {model} is {text}; write percent, as 76.13")
+    return percent
 
 
 def _crop(entry: Any) -> str:

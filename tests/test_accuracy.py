@@ -93,3 +93,11 @@ def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, content: str, me
 def test_a_missing_table_is_refused() -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         with_accuracy(frame("vgg16"), "no-such.csv")
+
+
+@pytest.mark.parametrize("figure", ["0.6976", "1.0", "697.6", "-3", "nan"])
+def test_what_cannot_be_percent_is_refused(tmp_path, figure):
+    file = tmp_path / "own.csv"
+    file.write_text(f"model,top1\nresnet18,{figure}\n")
+    with pytest.raises(InvalidInput, match="write percent"):
+        with_accuracy(pd.DataFrame({"model": ["resnet18"]}), str(file))
