@@ -15,6 +15,7 @@ from archscope.explorer.fields import KNOWN, Field, Kind, unnamed
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_ROWS = 20_000  # a browser still draws so many points in less than a second
 _EXACT = 2**53  # a JavaScript number holds whole numbers up to here
 _CONDITIONS = ("batch", "input_shape", "dtype", "mode", "options", "protocol", "device")
 
@@ -33,8 +34,8 @@ def networks(frame: pd.DataFrame) -> dict[str, Any]:
         ``words`` and ``codes`` (texts, -1 where missing).
 
     Raises:
-        InvalidInput: the frame has no ``model``, no row, or a column twice; or a known column of
-            numbers has something else.
+        InvalidInput: the frame has no ``model``, no row, more than ``MOST_ROWS``, or a column
+            twice; or a known column of numbers has something else.
     """
     if "model" not in frame.columns:
         raise InvalidInput("a comparison to explore needs a column 'model', a row per network")
@@ -42,6 +43,11 @@ def networks(frame: pd.DataFrame) -> dict[str, Any]:
         raise InvalidInput("a comparison to explore has a column twice; give each its own name")
     if not len(frame):
         raise InvalidInput("there is no network to explore: the comparison has no row")
+    if len(frame) > MOST_ROWS:
+        raise InvalidInput(
+            f"a page holds {MOST_ROWS:,} rows and this comparison has {len(frame):,}; choose some, "
+            "by their names or with a condition"
+        )
     columns = {str(name): plain(frame[name]) for name in frame.columns}
     ordered = [field for field in KNOWN if field.name in columns]
     known = {field.name for field in KNOWN}

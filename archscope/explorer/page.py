@@ -57,8 +57,9 @@ def page(
         The page; the same for the same arguments.
 
     Raises:
-        InvalidInput: the frame has no ``model`` or no row, a column twice, or texts where a known
-            column has numbers; or there are layers of a model that it does not have.
+        InvalidInput: the frame has no ``model``, no row or more than 20,000, a column twice, or
+            texts where a known column has numbers; or there are layers of a model that is not
+            in it.
     """
     data = networks(frame)
     packed = pack([str(model) for model in frame["model"]], layers or {})

@@ -95,6 +95,7 @@ def test_networks_without_layers_have_no_pack(frame, layers):
     [
         (pd.DataFrame({"macs": [1]}), {}, "column 'model'"),
         (pd.DataFrame({"model": []}), {}, "no row"),
+        (pd.DataFrame({"model": range(20_001)}), {}, "20,000 rows and this comparison has 20,001"),
         (pd.DataFrame([["a", 1, 2]], columns=["model", "x", "x"]), {}, "twice"),
         (pd.DataFrame({"model": ["a"], "macs": ["many"]}), {}, "'macs' has 'many'"),
         (pd.DataFrame({"model": ["a"]}), {"b": layer_table()}, "'b'"),

@@ -12,6 +12,10 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+function isNarrow() {
+  return innerWidth < 640;
+}
+
 function swatch(colour) {
   const made = element("i", { className: "swatch", "aria-hidden": "true" });
   made.style.background = colour;
@@ -52,8 +56,8 @@ function showCard(row, point) {
   );
   if (touch) card.append(cardActions(row));
   card.hidden = false;
-  card.classList.toggle("sheet", innerWidth < 640);
-  if (innerWidth < 640) {
+  card.classList.toggle("sheet", isNarrow());
+  if (isNarrow()) {
     card.style.left = card.style.top = "";
     return;
   }

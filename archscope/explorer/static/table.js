@@ -117,9 +117,9 @@ function columnWidth(column) {
   return made;
 }
 
-/** In widths of a digit, which most letters do not have. */
+/** In widths of a digit; most letters are narrower. */
 function room(column) {
-  return 0.9 * column.width + 2.5;
+  return (column.right ? 1 : 0.88) * column.width + 2.5;
 }
 
 function spacer(count, span) {
@@ -160,7 +160,8 @@ const USUAL = [
 
 function tableColumns() {
   const failed = allRows.some((row) => (textOf("status", row) ?? "ok") !== "ok");
-  const usual = USUAL.filter((name) => fields.get(name)?.known);
+  const shown = isNarrow() ? USUAL.filter((name) => !["family", "year"].includes(name)) : USUAL;
+  const usual = shown.filter((name) => fields.get(name)?.known);
   if (protocols.size > 1) usual.splice(usual.indexOf("top1") + 1, 0, "protocol");
   if (failed) usual.push("status");
   return ["model", ...(view.columns ?? usual).filter((name) => name !== "model")];
@@ -176,7 +177,7 @@ function widthOf(field) {
       .split(" ")
       .map((word) => word.length);
     const heading = Math.max(...words, titleOf(field).length / 2 + 1) + 2; // on two lines
-    widest.set(field.name, Math.min(Math.max(longest, heading), 30));
+    widest.set(field.name, Math.min(Math.max(longest, heading), 40));
   }
   return widest.get(field.name);
 }
@@ -199,7 +200,7 @@ const networkTable = makeTable(document.getElementById("table"), {
 function networkColumn(field) {
   if (field.name === "model") {
     const longest = labels.reduce((most, label) => Math.max(most, label.length), 8);
-    const width = Math.min(longest + 6, innerWidth < 640 ? 24 : 42);
+    const width = Math.min(longest + 6, isNarrow() ? 24 : 42);
     return { name: "model", title: "Model", width, fill: fillName };
   }
   return {
@@ -220,7 +221,7 @@ function fillName(cell, row) {
   const open = element(
     "button",
     { type: "button", className: "link", title: labels[row] },
-    labels[row],
+    isNarrow() ? shortName(row) : labels[row],
   );
   open.dataset.focus = `open ${row}`;
   open.addEventListener("click", () => update({ open: labels[row] }));
