@@ -17,10 +17,11 @@ from archscope.calibrated import device_of
 from archscope.devices import Device
 from archscope.measure.ceilings import listed
 from archscope.prediction.efficiency import Efficiency
-from archscope.prediction.fitting import Measured, fit, judge, left_out
+from archscope.prediction.fitting import Measured, fit, judge, left_out, predicted
 from archscope.prediction.work import works
 from archscope.trace.records import Op
 from benchmarks.prediction_measure import DATA, read
+from benchmarks.prediction_networks import UNSEEN_FAMILY
 
 LEAST_BUSY = 0.95  # share of the threads' time, below which a row on several threads is disturbed
 
@@ -44,6 +45,8 @@ class Learned:
     latencies: tuple[Latency, ...]
     disturbed: int  # rows that were not used
     predicted: NDArray[np.float64]  # seconds, each without its own family
+    unseen: tuple[Latency, ...]  # which had no part in the fit
+    unseen_predicted: NDArray[np.float64]
 
 
 def learn(told: Callable[[str], None]) -> list[Learned]:
@@ -68,27 +71,31 @@ def _learned(
     disturbed: int,
     told: Callable[[str], None],
 ) -> Learned:
-    rows = [
-        Measured(
-            one.family, works(_operators(one.model, one.batch, device.kind), device), one.seconds
-        )
-        for one in latencies
-    ]
+    known = tuple(one for one in latencies if one.family != UNSEEN_FAMILY)
+    unseen = tuple(one for one in latencies if one.family == UNSEEN_FAMILY)
+    rows = [_row(one, device) for one in known]
     told("fitting without each family in turn")
     apart = left_out(rows)
-    milliseconds = [1e3 * one.seconds for one in latencies]
+    milliseconds = [1e3 * one.seconds for one in known]
+    kinds = fit(rows)
     efficiency = Efficiency(
         device=device,
         dtype="fp32",
         mode="inference",
-        kinds=fit(rows),
+        kinds=kinds,
         held_out=judge(rows, apart),
-        batches=tuple(sorted({one.batch for one in latencies})),
+        batches=tuple(sorted({one.batch for one in known})),
         shortest_ms=min(milliseconds),
         longest_ms=max(milliseconds),
         conditions=_conditions(about),
     )
-    return Learned(efficiency, latencies, disturbed, apart)
+    new = predicted(kinds, [_row(one, device) for one in unseen])
+    return Learned(efficiency, known, disturbed, apart, unseen, new)
+
+
+def _row(one: Latency, device: Device) -> Measured:
+    ops = _operators(one.model, one.batch, device.kind)
+    return Measured(one.family, works(ops, device), one.seconds)
 
 
 def _device(name: str, about: dict[str, Any], calibration: dict[str, Any]) -> Device:

@@ -26,7 +26,7 @@ from archscope.measure.calibration import calibrate
 from archscope.measure.devices import Cpu, Device, device_at_hand
 from archscope.measure.environment import environment
 from archscope.measure.sampling import Sample
-from benchmarks.prediction_networks import NETWORKS
+from benchmarks.prediction_networks import NETWORKS, UNSEEN, UNSEEN_FAMILY
 
 DATA = Path(__file__).parents[1] / "reports" / "data"
 MEASURED = ("input_shape", "status", "runs", "latency_ms_p50", "latency_ms_iqr", "steady")
@@ -67,7 +67,7 @@ class Plan:
         """Round, family, network, batch, threads."""
         for turn in range(1, self.rounds + 1):
             for threads in self.threads:
-                for family, models in NETWORKS.items():
+                for family, models in (*NETWORKS.items(), (UNSEEN_FAMILY, UNSEEN)):
                     for model in models:
                         for batch in self.batches:
                             yield turn, family, model, batch, threads

@@ -86,6 +86,24 @@ NETWORKS = {
     "maxvit": ("torchvision:maxvit_t",),
 }
 
+# Of timm, chosen for being unlike the above before any was predicted; they have no part in the fit,
+# nor in any choice of the model's form.
+UNSEEN = (
+    "timm:mixer_b16_224",
+    "timm:resnest50d",
+    "timm:ghostnet_100",
+    "timm:deit_tiny_patch16_224",
+    "timm:hrnet_w18_small",
+    "timm:dla34",
+    "timm:convmixer_768_32",
+    "timm:repvgg_a2",
+    "timm:xception41",
+    "timm:poolformer_s12",
+    "timm:tf_efficientnet_lite0",
+    "timm:cspdarknet53",
+)
+UNSEEN_FAMILY = "unseen"
+
 
 def family_of(model: str) -> str:
     """The family that a network is in.

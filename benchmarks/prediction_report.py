@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from benchmarks.prediction_fit import Learned, by_family, least_alone
 
@@ -21,7 +22,7 @@ def reported(learned: Sequence[Learned]) -> str:
 def _section(one: Learned) -> str:
     efficiency, held = one.efficiency, one.efficiency.held_out
     about = efficiency.conditions
-    median, p90 = least_alone(one)
+    middle_alone, p90_alone = least_alone(one)
     summary = _table(
         ("", "median error", "90 % of errors below", "rank correlation"),
         [
@@ -31,7 +32,7 @@ def _section(one: Learned) -> str:
                 _percent(held.p90),
                 f"{held.rank_correlation:.3f}",
             ),
-            ("the least time by one factor", _percent(median), _percent(p90), ""),
+            ("the least time by one factor", _percent(middle_alone), _percent(p90_alone), ""),
         ],
     )
     families = _table(
@@ -64,9 +65,38 @@ def _section(one: Learned) -> str:
         f"90 % of measured over predicted lie in {held.low:.2f} to {held.high:.2f}; such an "
         f"interval, made without a family, holds {_percent(held.coverage)} of its rows.\n\n"
         f"{families}\n"
+        f"{_unseen(one)}"
         "What each kind reaches: times its seconds at the peaks, and a launch "
         "(learned from so many families; with none a guess).\n\n"
         f"{kinds}"
+    )
+
+
+def _unseen(one: Learned) -> str:
+    """Networks of another package, which were predicted by the model that is shipped."""
+    if not one.unseen:
+        return ""
+    held = one.efficiency.held_out
+    ratios = [
+        latency.seconds / seconds
+        for latency, seconds in zip(one.unseen, one.unseen_predicted, strict=True)
+    ]
+    inside = sum(held.low <= ratio <= held.high for ratio in ratios)
+    errors = sorted(abs(1 / ratio - 1) for ratio in ratios)
+    lines = [
+        (
+            f"{latency.model}, batch {latency.batch}",
+            f"{1e3 * latency.seconds:.4g}",
+            f"{1e3 * seconds:.4g}",
+            f"{seconds / latency.seconds:.2f}",
+        )
+        for latency, seconds in zip(one.unseen, one.unseen_predicted, strict=True)
+    ]
+    table = _table(("never in the fit", "measured ms", "predicted ms", "ratio"), lines)
+    return (
+        f"{len(ratios)} latencies of networks of timm that had no part in the fit: median error "
+        f"{_percent(median(errors))}, largest {_percent(errors[-1])}, {inside} inside the "
+        f"interval.\n\n{table}\n"
     )
 
 

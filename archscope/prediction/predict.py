@@ -54,7 +54,8 @@ def predict(trace: Trace, device: Device, *, tf32: bool = False) -> Prediction:
     work = works(trace.ops, device, tf32=tf32)
     guessed = learned.guessed(work)
     if guessed > _MOST_GUESSED:
-        why = f"{100 * guessed:.0f} % of the time is of operators that no measured network has"
+        part = f"{100 * guessed:.0f} % of the time"
+        why = f"{part} is of operators that no measured network has: not predicted"
         return Prediction(least, None, None, None, "least time", why)
     seconds, held = learned.seconds(work), learned.held_out
     remark = _remark(learned, basis, 1e3 * seconds)
