@@ -11,6 +11,7 @@ _POOLINGS = {
     *(f"max_pool{n}d_with_indices" for n in (2, 3)),
     *(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)),
 }
+_ADAPTIVE = {"_adaptive_avg_pool2d", "_adaptive_avg_pool3d"}
 
 
 def window_of(name: str, args: tuple[Any, ...]) -> Window | None:
@@ -24,7 +25,7 @@ def window_of(name: str, args: tuple[Any, ...]) -> Window | None:
         stride = args[2] if len(args) > 2 and args[2] else kernel
         dilation = args[4] if name.startswith("max") and len(args) > 4 else (1,)
         return _window(kernel, stride, dilation)
-    if name.startswith("_adaptive_avg_pool"):
+    if name in _ADAPTIVE:
         outputs = tuple(args[1])
         inputs = args[0].shape[-len(outputs) :]
         pairs = list(zip(inputs, outputs, strict=True))

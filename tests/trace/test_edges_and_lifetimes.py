@@ -137,3 +137,16 @@ def test_training_keeps_what_autograd_saves():
     # linear layer too, and the ReLU's output; the input of the first is the caller's
     gradients = [s for s in trace.storages if s.kind == "gradient"]
     assert sorted(s.names[0] for s in gradients) == ["0.bias", "0.weight", "2.bias", "2.weight"]
+
+
+def test_records_hold_numbers_and_no_tensors():
+    def function(layers, x):
+        pooled = nn.functional.adaptive_avg_pool2d(x * layers[0].weight, 2)
+        return nn.functional.max_pool2d(pooled, 2).sum()
+
+    trace = archscope.trace(Function(function, 1), ((1, 1, 4, 4),), "training")
+    windows = [op.window for op in trace.ops if op.window is not None]
+    assert [window.kernel for window in windows] == [(2, 2), (2, 2)]
+    assert "tensor(" not in repr(trace)
+    pooling = next(op for op in trace.ops if op.name == "_adaptive_avg_pool2d_backward")
+    assert trace.storages[pooling.reads[1]].freed_at == pooling.index + 1
