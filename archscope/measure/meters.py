@@ -83,13 +83,23 @@ def meter_of_gpu(uuid: str) -> Meter:
 
 def meter_of_cpu(powercap: Path = POWERCAP) -> Meter:
     """RAPL's counters, where they can be read."""
-    packages = sorted(powercap.glob("intel-rapl:?"))
+    packages = [path for path in sorted(powercap.glob("intel-rapl:*")) if _is_package(path)]
     if not packages:
         return NoMeter(f"the processor has no energy counter (RAPL) in {powercap}")
     try:
         return Rapl(packages)
     except OSError:
         return NoMeter(f"the energy counters in {powercap} are for root only")
+
+
+def _is_package(path: Path) -> bool:
+    """Cores and memory are parts of a package ("intel-rapl:0:0"); "psys" holds all of them."""
+    if path.name.count(":") > 1:
+        return False
+    try:
+        return (path / "name").read_text().startswith("package")
+    except OSError:
+        return True
 
 
 def _number(path: Path) -> int:

@@ -85,7 +85,9 @@ def events_of(trace: Sequence[Mapping[str, Any]], calls: Sequence[tuple[str, int
         ArchscopeError: the pass itself is not in it.
     """
     complete = [event for event in trace if event.get("ph") == "X"]
-    marks = [event for event in complete if event["name"] == _PASS and "gpu" not in event["cat"]]
+    marks = [
+        event for event in complete if event["name"] == _PASS and "gpu" not in event.get("cat", "")
+    ]
     if not marks:
         raise ArchscopeError("the profiler has no record of the pass")
     whole = marks[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -134,9 +134,15 @@ class Nvml:
             power_limit_w=None if limit is None else limit / 1e3,
             throttled=tuple(name for bit, name in _THROTTLED.items() if reasons & bit),
             other_processes=(
-                None if running is None else sum(one.pid != self._process for one in running)
+                None if running is None else self._others([one.pid for one in running])
             ),
         )
+
+    def _others(self, running: Sequence[int]) -> int:
+        """In a container the driver may know us by another number: one of them is ours."""
+        if self._process in running or not running:
+            return sum(one != self._process for one in running)
+        return len(running) - 1
 
     def _ask(self, question: Any, *arguments: Any) -> Any:
         """The answer, or None from a GPU that does not tell."""

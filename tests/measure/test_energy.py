@@ -121,6 +121,22 @@ def test_rapl_goes_on_where_its_counter_begins_again(tmp_path):
     assert meter.joules() == pytest.approx(250e-6)
 
 
+def test_parts_of_a_package_and_the_whole_platform_are_not_counted_again(tmp_path):
+    for place, name in (
+        ("intel-rapl:0", "package-0"),
+        ("intel-rapl:0:0", "core"),
+        ("intel-rapl:1", "psys"),
+    ):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "name").write_text(f"{name}\n")
+        (tmp_path / place / "max_energy_range_uj").write_text("1000000\n")
+        (tmp_path / place / "energy_uj").write_text("0\n")
+    meter = meter_of_cpu(tmp_path)
+    for path in tmp_path.glob("*/energy_uj"):
+        path.write_text("500\n")
+    assert meter.joules() == pytest.approx(500e-6)
+
+
 def test_a_processor_without_counters_says_so(tmp_path):
     with pytest.raises(ArchscopeError, match="RAPL"):
         meter_of_cpu(tmp_path).joules()

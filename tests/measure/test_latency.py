@@ -166,7 +166,8 @@ def test_a_sleep_takes_as_long_as_it_says():
             return x + 1
 
     row = archscope.latency(Sleeps(), ((1,),), max_seconds=0.3).iloc[0]
-    assert 5 <= row.latency_ms_p50 < 7
+    assert 5 <= min(row.samples_ms) < 7  # a loaded machine sleeps longer, but not every time
+    assert 5 <= row.latency_ms_p50
 
 
 @pytest.mark.parametrize(
@@ -223,3 +224,8 @@ def test_nvml_is_read_and_may_stay_silent():
     sensors = Nvml("GPU-0", process=7, library=Library())
     assert sensors.driver == "580.1"
     assert sensors.read() == Reading(1980, 2619, 41, None, ("power cap", "thermal (hardware)"), 1)
+
+
+def test_in_a_container_one_of_the_gpu_s_processes_is_ours():
+    """The driver tells their numbers outside of it, where ours is another one."""
+    assert Nvml("GPU-0", process=99, library=Library()).read().other_processes == 1
