@@ -66,7 +66,8 @@ def with_accuracy(
 
     Of several figures for a model, one of the wanted protocol is taken, and else one of the first
     protocol of ``published.PROTOCOLS`` that there is: its ``protocol`` says so. Among those, a
-    source's own figures come before ones read off a chart, and complete ones before a top-1 alone.
+    source's own figures come before ones read off a chart; then torchvision's come first, which
+    one program evaluated for all and anyone can repeat; then complete ones before a top-1 alone.
 
     Args:
         frame: has a column ``model`` of references.
@@ -104,11 +105,12 @@ def _chosen(rows: Sequence[Mapping[str, Any]], protocol: str) -> Mapping[str, An
     def kind(text: str | None) -> str | None:
         return text and text.partition(" (")[0]  # "other (CIFAR-10 test set)"
 
-    def rank(row: Mapping[str, Any]) -> tuple[bool, int, int, bool]:
+    def rank(row: Mapping[str, Any]) -> tuple[bool, int, int, bool, bool]:
         return (
             kind(row["protocol"]) != protocol,
             _place(kind(row["protocol"]), PROTOCOLS),
             _place(row.get("confidence"), CONFIDENCES),
+            not (row.get("accuracy_source") or "").startswith("torchvision "),
             row["top5"] is None,
         )
 

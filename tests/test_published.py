@@ -61,7 +61,7 @@ def test_accuracies_are_percentages_and_top5_is_the_easier():
         ("resnet50", "single-crop", "fb.resnet.torch", 75.99, 92.98),
         ("resnet50-v1", "10-crop", "1512.03385", 77.15, 93.29),
         ("resnet152-v1", "dense", "1512.03385", 80.62, 95.51),
-        ("inception-v4", "single-crop", "1602.07261", 80.0, 95.0),
+        ("inception-v4", "single-crop-subset", "1602.07261", 80.0, 95.0),
     ],
 )
 def test_known_figures(model, protocol, source, top1, top5):
