@@ -12,6 +12,7 @@ import archscope
 from archscope import plots
 from archscope.analyzers import roofline
 from archscope.devices import Device, find_device
+from archscope.errors import InvalidInput
 
 
 def two_bandwidths():
@@ -122,3 +123,15 @@ def test_no_words_cover_other_words_or_leave_the_picture(name, size):
 def test_it_is_drawn_at_the_size_asked_for():
     figure = plots.roofline(analyzed(find_device("a100")), size=(3.3, 3.0))
     assert tuple(figure.get_size_inches()) == (3.3, 3.0)
+
+
+def test_a_run_without_layers_has_ceilings_still():
+    frame = roofline(archscope.trace(nn.Flatten(), ((1, 2, 2),)), "h100")
+    figure = plots.roofline(frame)
+    assert "fp64, fp32 67T" in texts(figure) and not dots(figure)
+
+
+def test_times_of_another_network_are_refused():
+    other = pd.DataFrame({"path": ["elsewhere"], "self_ms": [1.0]})
+    with pytest.raises(InvalidInput, match="no layer"):
+        plots.roofline(analyzed(find_device("a100")), other)
