@@ -97,9 +97,20 @@ def calibration_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         caption=[
             "TFLOP/s of torch.mm on random matrices, or on a CPU of a 3x3 convolution where that "
             "is faster; GB/s of a copy far larger than any cache, then of one that fits; us of an "
-            "operator that has nothing to do. Medians."
+            "operator that has nothing to do. Medians.",
+            *_disturbed(rows),
         ],
     )
+
+
+def _disturbed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What makes ceilings too low, and all that is held against them too good."""
+    told = [
+        f"{row['title']}{f', {n} threads' if (n := row['threads']) else ''}: {row['disturbed']}"
+        for row in rows
+        if row.get("disturbed")
+    ]
+    return [f"Disturbed, measure again: {'; '.join(told)}."] if told else []
 
 
 def _rate(tflops: float | None) -> str:

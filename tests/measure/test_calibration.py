@@ -46,6 +46,13 @@ def test_an_interrupt_keeps_the_figures_before_it():
     assert "partial" in calibration_table([row]).rows[0].cells[-1]
 
 
+def test_a_disturbed_calibration_says_so():
+    (row,) = calibrate(Fake(repeat(0.002)), sizes=SMALL, dtypes=["fp32"])
+    assert not any("Disturbed" in line for line in calibration_table([row]).caption)
+    told = calibration_table([row | {"disturbed": "thermal"}]).caption[-1]
+    assert told == "Disturbed, measure again: fake: thermal."
+
+
 def test_a_launch_is_one_of_many_in_a_row():
     (row,) = calibrate(Fake(repeat(0.002)), sizes=SMALL, dtypes=["fp32"])
     assert row["launch_us"] == pytest.approx(1e-3 / 200 * 1e6)

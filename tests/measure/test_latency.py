@@ -167,7 +167,7 @@ def test_a_sleep_takes_as_long_as_it_says():
 
     row = archscope.latency(Sleeps(), ((1,),), max_seconds=0.3).iloc[0]
     assert 5 <= min(row.samples_ms) < 7  # a loaded machine sleeps longer, but not every time
-    assert 5 <= row.latency_ms_p50
+    assert row.latency_ms_p50 >= 5
 
 
 @pytest.mark.parametrize(
