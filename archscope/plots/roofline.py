@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from archscope.devices import Device
+from archscope.errors import InvalidInput
 from archscope.plots.labels import Bubble, Label, plan, text_width, write
 from archscope.plots.style import COLOURS, GREY, WIDE, styled
 
@@ -67,6 +68,9 @@ def roofline(
     Returns:
         A log-log picture. A dot's area is its layer's share of the time. Layers that compute
         nothing have no place on it; a line below says what share of the time they are.
+
+    Raises:
+        InvalidInput: measured times of another network.
     """
     device = _device(frame)
     dots = _dots(frame, measured)
@@ -91,6 +95,8 @@ def roofline(
 
 def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
     """A dot for each layer call, or with measured times for each module, all of its calls."""
+    if frame.empty:
+        return []
     work = frame[frame["flops"] > 0]
     if measured is None:
         return [
@@ -109,6 +115,8 @@ def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
             rate = row.flops / taken * 1e3
             x = row.flops / row.bytes
             found.append(_Dot(str(path), row.kind, x, _rate(row), rate, taken / whole))
+    if not found:
+        raise InvalidInput("no layer of the measured times is a layer of this run")
     return found
 
 
@@ -281,7 +289,7 @@ def _legend(
     if measured:
         ring = Line2D([], [], ls="", marker="o", ms=3, mfc="white", mec=GREY, label="at the roof")
         marks.append(ring)
-    columns = min(len(marks), 3 if narrow else 6)
+    columns = max(min(len(marks), 3 if narrow else 6), 1)
     axes.legend(
         handles=marks,
         loc="upper center",
@@ -323,7 +331,7 @@ def _footnote(frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bool) -> str:
     area = f"Area: share of the {time}, of the largest dot {most:.1f} %."
     why = "layers that compute nothing, time between layers" if timed else "compute nothing"
     found = [area, f"Not shown ({why}): {hidden:.1f} %."]
-    if (frame["bound"] == "launch").any() and not timed:
+    if dots and not timed and (frame["bound"] == "launch").any():
         found.append(f"Below the roof: bound by launches, {1e6 * _device(frame).launch:g} us each.")
     return ("\n" if narrow else " ").join(found)
 
