@@ -61,7 +61,6 @@ def explore(
     refuse_unwritable(file, None, ("html",))
     if not Path(file).resolve().parent.is_dir():
         raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")
-
     if stored is not None and layers:
         raise InvalidInput("--layers is for networks that run now, not for --from")
 
@@ -99,13 +98,15 @@ def _layers(
 ) -> dict[str, pd.DataFrame]:
     """The layers of each network that could be analysed, under the conditions of its row."""
     from archscope.analysis import analyze
+    from archscope.explorer.layers import SHOWN
 
     found = {}
     analysed = frame.loc[frame["params"].notna(), "model"]
     for place, model in enumerate(analysed):
         say(f"layers of {place + 1} of {len(analysed)}: {model}")
         try:
-            found[model] = analyze(model, mode="inference", **built).layers
+            table = analyze(model, mode="inference", **built).layers
+            found[model] = table.filter(items=SHOWN)  # a thousand whole tables take a gigabyte
         except ArchscopeError as error:
             remark(f"warning: no layers of {model}: {error}")
     return found

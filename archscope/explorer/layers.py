@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TEXTS = ("path", "kind", "input_shape", "output_shape")
 COUNTS = ("call", "params", "macs", "flops", "activations", "output_bytes")
+SHOWN = (*TEXTS, *COUNTS)
 _TABLES_IN_A_PACK = 64  # enough that names repeat, few enough that a click unpacks in a blink
 
 
@@ -58,8 +59,10 @@ def pack(models: Sequence[str], layers: Mapping[str, pd.DataFrame]) -> Packed:
     ]
     packs: list[str] = []
     pack_by_row: dict[int, int] = {}
-    for start in range(0, len(filed), _TABLES_IN_A_PACK):
-        chosen = filed[start : start + _TABLES_IN_A_PACK]
+    for start in range(0, len(filed), SHOWN = (*TEXTS, *COUNTS)
+_TABLES_IN_A_PACK):
+        chosen = filed[start : start + SHOWN = (*TEXTS, *COUNTS)
+_TABLES_IN_A_PACK]
         pack_by_row |= dict.fromkeys(chosen, len(packs))
         packs.append(_compressed({row: layers[models[row]] for row in chosen}))
     table_of = tuple(first[model] for model in models)
@@ -87,8 +90,8 @@ def _shown(table: pd.DataFrame) -> list[str]:
     for needed in ("path", "kind"):
         if needed not in table.columns:
             raise InvalidInput(f"a table of layers needs a column '{needed}'")
-    known = (*TEXTS[1:], *COUNTS)
-    return [n for n in map(str, table.columns) if n in known or n.endswith("_ms")]
+    names = map(str, table.columns)
+    return [n for n in names if n != "path" and (n in SHOWN or n.endswith("_ms"))]
 
 
 def _coded(
