@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CHUNK = 5000  # rows in memory at a time
+# What of a measurement is a column, beside what it says of its network.
+_NETWORK = ("family", "source", "year", "own_input", "input_shape")
 _MEASURED = {
     "latency": (
         *("latency_ms_p50", "latency_ms_low", "latency_ms_high", "wall_ms_p50"),
-        *("throughput_per_s", "device_title", "threads", "disturbed"),
+        *("throughput_per_s", "device_title", "threads", "disturbed", *_NETWORK),
     ),
     "energy": (
         *("energy_mj", "net_energy_mj", "power_w", "idle_power_w"),
-        *("device_title", "disturbed"),
+        *("device_title", "disturbed", *_NETWORK),
     ),
 }
+_WHOLE = ("size", "threads", "backward_macs", "backward_flops")  # beside those of a comparison
 # A front of accuracy against MACs is drawn among rows of one protocol that ran alike.
 ALIKE = ("protocol", "batch", "dtype", "mode", "device")
 
@@ -64,6 +67,9 @@ def frame(
         everything = [row for chunk in completed(store, find) for row in chunk]
     found = _matching(everything, models, path)
     table = comparison_frame(marked(found, fronts_of([found])))
+    for name in _WHOLE:
+        if name in table:
+            table[name] = table[name].astype("Int64")
     failed = {row["model"]: row["status"] for row in found if row["status"] != "ok"}
     table.attrs |= {"protocol": protocol, "relative_to": None, "notes": (), "failed": failed}
     table.attrs["alike"] = ALIKE
@@ -116,8 +122,8 @@ def _row(setting: Setting, cells: list[sqlite3.Row], device: str | None) -> dict
     }
     for cell in cells:
         values = json.loads(cell["result"] or "{}")
-        wanted = _MEASURED.get(cell["analysis"])
-        row |= values if wanted is None else {name: values.get(name) for name in wanted}
+        wanted = _MEASURED.get(cell["analysis"], values)
+        row |= {name: values[name] for name in wanted if name in values}
     if "input_shape" in row:
         row["input_shape"] = tuple(row["input_shape"])
     return row | _said(cells)

@@ -139,8 +139,7 @@ def _answers(task: Task) -> Mapping[str, Callable[[], dict[str, Any]]]:
 def _traced(setting: Setting, report: Report) -> Mapping[str, Callable[[], dict[str, Any]]]:
     from archscope.comparison.row import DERIVED, identity
 
-    known = identity(report) | _origin(setting.reference)
-    known["own_input"] = _is_own_input(setting)
+    known = identity(report) | _origin(setting)
 
     def answer(analysis: str) -> dict[str, Any]:
         found = DERIVED[analysis](report)
@@ -162,17 +161,24 @@ def _of_training(analysis: str, found: dict[str, Any], report: Report) -> dict[s
 _BACKWARD = ("backward_macs", "backward_flops", "recomputed_macs", "recomputed_flops")
 
 
-def _origin(reference: str) -> dict[str, Any]:
+def _origin(setting: Setting) -> dict[str, Any]:
+    """Where a network comes from, and whether it is as it was when its accuracy was published."""
     from archscope.comparison.origin import origin
 
-    found = origin(reference)
-    return {"family": found.family, "source": found.source, "year": found.year}
+    found = origin(setting.reference)
+    own = _is_own_input(setting)
+    return {"family": found.family, "source": found.source, "year": found.year, "own_input": own}
 
 
 def _training(setting: Setting) -> dict[str, Any]:
-    from archscope.analyzers.memory import peak_bytes
+    from archscope.comparison.row import DERIVED, identity
 
-    return {"training_peak_bytes": peak_bytes(_report(setting, "training").trace)}
+    report = _report(setting, "training")
+    found = identity(report)
+    # Not its parameters: with auxiliary heads there are more of them in training.
+    same = {name: found[name] for name in ("batch", "input_shape", "dtype")}
+    peak = DERIVED["memory"](report)["peak_bytes"]
+    return same | _origin(setting) | {"training_peak_bytes": peak}
 
 
 def _report(setting: Setting, mode: str) -> Report:
@@ -196,7 +202,8 @@ def _effective_depth(setting: Setting) -> dict[str, Any]:
     )
     if row["remarks"]:
         raise ArchscopeError(row["remarks"])
-    return {"effective_depth": row["effective_depth"]}
+    without = ("model", "status", "remarks")
+    return {name: row[name] for name in row if name not in without} | _origin(setting)
 
 
 def _measured(task: Task) -> dict[str, Any]:
@@ -226,7 +233,7 @@ def _latency(task: Task) -> dict[str, Any]:
         progress=None,
         **setting.options,
     )
-    return _refused(row, ("samples_ms", "wall_samples_ms"))
+    return _kept(setting, row)
 
 
 def _energy(task: Task) -> dict[str, Any]:
@@ -246,14 +253,15 @@ def _energy(task: Task) -> dict[str, Any]:
         progress=None,
         **setting.options,
     )
-    return _refused(row, ())
+    return _kept(setting, row)
 
 
-def _refused(row: dict[str, Any], without: tuple[str, ...]) -> dict[str, Any]:
-    """A measurement as it is kept; one that was not taken is a failure."""
+def _kept(setting: Setting, row: dict[str, Any]) -> dict[str, Any]:
+    """A measurement without its single samples; one that was not taken is a failure."""
     if row["status"] != "ok":
         raise ArchscopeError(row["status"])
-    return {name: value for name, value in row.items() if name not in without}
+    without = ("samples_ms", "wall_samples_ms")
+    return {name: row[name] for name in row if name not in without} | _origin(setting)
 
 
 def _input(setting: Setting) -> Any:
@@ -266,7 +274,6 @@ def _input(setting: Setting) -> Any:
 
 
 def _is_own_input(setting: Setting) -> bool:
-    """Whether the network is as it was when its accuracy was published."""
     if setting.inputs or setting.options:
         return False
     own = (setting.size, setting.size)
