@@ -29,7 +29,7 @@ def caption(
     """
     from archscope.report.report import CONVENTION
 
-    rows = [row for row in every_row if row["batch"] is not None]
+    rows = [row for row in every_row if row["input_shape"] is not None]
     shown = {name.removesuffix(SUFFIX) for name in names}
     if rows:
         yield f"{_inputs(rows)}, {_values_of(rows, 'dtype')}, batch {_values_of(rows, 'batch')}."
