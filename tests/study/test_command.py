@@ -141,6 +141,8 @@ def test_compare_and_explore_read_a_study_and_run_nothing(finished, capsys, monk
     assert status == 0 and "networks.py:Good" in out and "Raises" not in out
     status, _, _ = output(capsys, "explore", "--from", "study.db", "*Good", "-o", "page.html")
     assert status == 0 and "networks.py:Good" in (finished / "page.html").read_text()
+    status, _, _ = output(capsys, "plot", "memory-vs-params", "--from", "study.db", "-o", "p.svg")
+    assert status == 1 and "Good" in (finished / "p.svg").read_text()  # 1: the other one failed
 
 
 @pytest.mark.parametrize(
@@ -150,9 +152,22 @@ def test_compare_and_explore_read_a_study_and_run_nothing(finished, capsys, monk
         (["compare", "--from", "study.db", "resnet*"], "unknown network in study.db"),
         (["compare", "--from", "absent.db"], "there is no study absent.db"),
         (["explore", "--from", "study.db", "--layers", "-o", "x.html"], "--layers is for"),
+        (["plot", "depth", "--from", "study.db", "-o", "x.html"], "depth runs its networks"),
+        (["plot", "accuracy", "--from", "study.db", "--samples", "3", "-o", "x.html"], "--samples"),
+        (["plot", "accuracy", "x", "--where", "batch == 1", "-o", "x.html"], "--from study.db"),
     ],
 )
 def test_what_a_study_cannot_answer_is_told_in_one_line(finished, capsys, arguments, says):
     status, out, err = output(capsys, *arguments)
     assert (status, out) == (2, "") and says in err and err.count("\n") == 1
     assert not (finished / "x.html").exists()
+
+
+def test_a_picture_is_of_one_row_a_network(networks, capsys):
+    arguments = ["--models", "networks.py:Good", "--input", "8", "--batch", "1,2", "-o", "s.db"]
+    assert run(capsys, "run", *arguments, "--workers", 1)[0] == 0
+    picture = ["plot", "memory-vs-params", "--from", "s.db", "-o", "p.svg"]
+    status, _, err = output(capsys, *picture)
+    assert status == 2 and "several rows of networks.py:Good" in err and err.count("\n") == 1
+    assert output(capsys, *picture, "--where", "batch == 2")[0] == 0
+    assert output(capsys, "plot", "memory-vs-batch", *picture[2:])[0] == 0
