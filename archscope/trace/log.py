@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +25,16 @@ from archscope.trace.records import (
 )
 from archscope.trace.sizes import Sizes, sizes_of
 from archscope.trace.storages import StorageState, StorageTable
+
+
+class _Origin(NamedTuple):
+    """Where the operands of an operator come from."""
+
+    storages: tuple[int, ...]
+    parents: tuple[int, ...]
+    learned: tuple[str, ...]  # the parameters among them, or that they are made of
+    constant: bool  # none was made from an input
+    from_data: bool  # one carries data that is not learned
 
 
 class Log:
@@ -103,33 +114,11 @@ class Log:
             The index of its record.
         """
         index = len(self.ops)
-        storages = self.storages
         sizes = sizes or sizes_of(reads, writes, name in LOOKUPS)
         if self._costless:
             cost = FREE
-        read_ids: list[int] = []
-        parents: list[int] = []
-        learned: tuple[str, ...] = ()
-        constant = True
-        from_data = False
-        for tensor in reads:
-            state = storages.of(tensor)
-            read_ids.append(state.index)
-            if state.learned:
-                learned += state.learned
-            else:
-                parents += storages.parents(tensor, state)
-                from_data = from_data or not state.constant
-            constant = constant and state.constant
-        write_ids: list[int] = []
-        only_learned = bool(learned) and not from_data
-        for tensor in writes:
-            state = storages.written(index, tensor)
-            if not (constant and state.constant):
-                state.constant, state.learned = False, ()
-            elif only_learned and state.kind == "activation":
-                state.learned = learned
-            write_ids.append(state.index)
+        origin = self._origin_of(reads)
+        write_ids = self._write(index, writes, origin)
         forward_op, recomputed = self._backward_of()
         path, call = self.calls.innermost()
         if forward_op >= 0 and not recomputed:
@@ -142,9 +131,9 @@ class Log:
                 category=category,
                 module=path,
                 call=call,
-                reads=tuple(read_ids),
-                writes=tuple(write_ids),
-                parents=tuple(parents),
+                reads=origin.storages,
+                writes=write_ids,
+                parents=origin.parents,
                 input_shapes=sizes.input_shapes,
                 output_shapes=sizes.output_shapes,
                 dtype=sizes.dtype,
@@ -152,9 +141,9 @@ class Log:
                 flops=cost.flops,
                 bytes_read=sizes.bytes_read,
                 bytes_written=sizes.bytes_written,
-                parameters=tuple(dict.fromkeys(learned)),
+                parameters=tuple(dict.fromkeys(origin.learned)),
                 known=known,
-                weight_layer=weight_layer and bool(learned) and from_data,
+                weight_layer=weight_layer and bool(origin.learned) and origin.from_data,
                 in_place=in_place,
                 recomputed=recomputed,
                 forward_op=forward_op,
@@ -163,6 +152,36 @@ class Log:
             )
         )
         return index
+
+    def _origin_of(self, reads: Sequence[Tensor]) -> _Origin:
+        ids: list[int] = []
+        parents: list[int] = []
+        learned: tuple[str, ...] = ()
+        constant = True
+        from_data = False
+        for tensor in reads:
+            state = self.storages.of(tensor)
+            ids.append(state.index)
+            if state.learned:
+                learned += state.learned
+            else:
+                parents += self.storages.parents(tensor, state)
+                from_data = from_data or not state.constant
+            constant = constant and state.constant
+        return _Origin(tuple(ids), tuple(parents), learned, constant, from_data)
+
+    def _write(self, op: int, writes: Sequence[Tensor], origin: _Origin) -> tuple[int, ...]:
+        """Let storages know where their contents came from; their indices."""
+        ids: list[int] = []
+        only_learned = bool(origin.learned) and not origin.from_data
+        for tensor in writes:
+            state = self.storages.written(op, tensor)
+            if not (origin.constant and state.constant):
+                state.constant, state.learned = False, ()
+            elif only_learned and state.kind == "activation":
+                state.learned = origin.learned
+            ids.append(state.index)
+        return tuple(ids)
 
     def note_sum(self) -> None:
         """The next operator adds gradients that meet."""
