@@ -59,10 +59,8 @@ def pack(models: Sequence[str], layers: Mapping[str, pd.DataFrame]) -> Packed:
     ]
     packs: list[str] = []
     pack_by_row: dict[int, int] = {}
-    for start in range(0, len(filed), SHOWN = (*TEXTS, *COUNTS)
-_TABLES_IN_A_PACK):
-        chosen = filed[start : start + SHOWN = (*TEXTS, *COUNTS)
-_TABLES_IN_A_PACK]
+    for start in range(0, len(filed), _TABLES_IN_A_PACK):
+        chosen = filed[start : start + _TABLES_IN_A_PACK]
         pack_by_row |= dict.fromkeys(chosen, len(packs))
         packs.append(_compressed({row: layers[models[row]] for row in chosen}))
     table_of = tuple(first[model] for model in models)
