@@ -170,14 +170,17 @@ def _summary(name: str, found: Summary) -> dict[str, float]:
 
 def layers_point(bench: Bench, name: str, batch: int, seconds: float) -> dict[str, Any]:
     """Times by layer, and whether they and the gap are the whole."""
-    found = layers_data(
-        bench.network(name),
-        inputs_of(name, batch),
-        device=bench.device,
-        setting=bench.setting(),
-        max_seconds=seconds,
-        profiler=bench.profiler,
-    )
+    try:
+        found = layers_data(
+            bench.network(name),
+            inputs_of(name, batch),
+            device=bench.device,
+            setting=bench.setting(),
+            max_seconds=seconds,
+            profiler=bench.profiler,
+        )
+    except ArchscopeError as error:
+        return {"status": str(error)}
     if found["status"] == "partial":
         raise KeyboardInterrupt
     kept = ("clock_ms", "unexplained", "gap_ms", "undisturbed_ms", "slowdown", "passes")

@@ -161,7 +161,7 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     kind = row["kind"]
     if kind == "layers":
         plain = {f"layers_{key}": value for key, value in plain.items()}
-        plain |= {f"{gap}_ms": value for gap, value in row["gap_ms"].items()}
+        plain |= {f"{gap}_ms": value for gap, value in row.get("gap_ms", {}).items()}
     if kind == "energy":
         plain = {key if "_" in key else f"energy_{key}": value for key, value in plain.items()}
         plain["energy_runs"] = plain.pop("runs", None) or plain.get("energy_runs")

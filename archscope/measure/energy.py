@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
-from archscope.measure.latency import disturbance, is_out_of_memory, trace_of
+from archscope.measure.latency import disturbance, failed, is_out_of_memory, trace_of
 from archscope.measure.meters import Meter
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.settings import running
@@ -191,7 +191,7 @@ def _row(
         status = "partial"
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
-            raise
+            raise failed(model, setting, device, error) from error
         status = "out of memory"
     device.release()
     after = conditions(device)

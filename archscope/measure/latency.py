@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from archscope.calibrated import ceilings
-from archscope.errors import InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
 from archscope.measure.progress import Paced, Progress
@@ -179,7 +179,7 @@ def _row(
         status = "partial"
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
-            raise
+            raise failed(trace.model, setting, device, error) from error
         status = "out of memory"
     device.release()
     after = conditions(device)
@@ -326,6 +326,14 @@ def _cpus_of_others(before: dict[str, Any], after: dict[str, Any]) -> float:
         return 0.0
     seconds = after["at_s"] - before["at_s"]
     return (after["others_cpu_s"] - before["others_cpu_s"]) / seconds if seconds > 0 else 0.0
+
+
+def failed(model: str, setting: Setting, device: Device, error: BaseException) -> ArchscopeError:
+    """What to tell of a network that runs on shapes, but not for real in this setting."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return ArchscopeError(
+        f"{model} does not run in {setting.dtype}, {setting.mode}, on {device.name}: {line}"
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -19,12 +19,12 @@ from torch import nn
 
 from archscope.analyzers.roofline import estimate
 from archscope.devices import Device as Card
-from archscope.errors import InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.attribution import CallKey, Events, Spent, Times, attribute
 from archscope.measure.ceilings import card_at_hand
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
-from archscope.measure.latency import disturbance, shape_of, trace_of
+from archscope.measure.latency import disturbance, failed, is_out_of_memory, shape_of, trace_of
 from archscope.measure.profiling import profiled_pass
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Samples, collect
@@ -99,6 +99,7 @@ def layer_times(
 
     Raises:
         InvalidInput: a compiled network or a graph, whose modules do not run one by one.
+        ArchscopeError: too little memory, or it does not run in this setting.
         KeyboardInterrupt: before a single pass was seen.
     """
     setting.check(device)
@@ -113,6 +114,11 @@ def layer_times(
             if not found.passes:
                 raise
             found.partial = True
+        except (RuntimeError, MemoryError) as error:
+            name = model if isinstance(model, str) else type(model).__name__
+            if is_out_of_memory(error):
+                raise ArchscopeError(f"{device.name} has too little memory for {name}") from error
+            raise failed(name, setting, device, error) from error
         finally:
             device.release()
     return found

@@ -8,7 +8,7 @@ from fake import Fake, Script
 from torch import nn
 
 import archscope
-from archscope.errors import InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.sampling import Rules, collect
 from archscope.measure.sensors import Nvml, Reading
 
@@ -92,7 +92,7 @@ def test_out_of_memory_is_a_row_and_no_end(error):
 
 
 def test_any_other_error_is_no_lack_of_memory():
-    with pytest.raises(RuntimeError, match="odd"):
+    with pytest.raises(ArchscopeError, match=r"Linear does not run in fp32, inference, .*: odd"):
         measured([RuntimeError("odd")])
 
 

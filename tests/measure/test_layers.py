@@ -10,7 +10,7 @@ from torch import nn
 
 import archscope
 from archscope.devices import Device as Card
-from archscope.errors import InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.attribution import Events, Kernel, Launch, Span, Times
 from archscope.measure.ceilings import card_at_hand, listed
 from archscope.measure.devices import Cpu
@@ -163,6 +163,15 @@ def test_the_given_module_stays_as_it_was():
     model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     timed(model, ((1, 2),))
     assert not any(one._forward_hooks or one._forward_pre_hooks for one in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [(torch.OutOfMemoryError("x"), "too little memory"), (RuntimeError("odd"), "not run .*: odd")],
+)
+def test_what_does_not_run_is_told_in_one_line(error, says):
+    with pytest.raises(ArchscopeError, match=says):
+        timed(nn.Linear(4, 4), ((1, 4),), Fake([error]), profiler=kernels_of)
 
 
 @pytest.mark.parametrize("how", [{"compile": True}, {"graph": True}])
