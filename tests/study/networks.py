@@ -75,7 +75,7 @@ class Dies(Good):
 class Leaks(Good):
     def __init__(self):
         super().__init__()
-        LEAKED.append(b"1" * (400 << 20))
+        LEAKED.append(b"1" * (600 << 20))
 
 
 LEAKED = []

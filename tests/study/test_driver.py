@@ -45,6 +45,14 @@ def counts():
         return {"done": 0}
 
 
+def is_at_work(pid):
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
@@ -59,7 +67,7 @@ def test_after_kill_9_of_the_driver_resume_does_only_what_is_missing(networks):
     done = rows(where="state = 'done'")
     assert 3 <= len(done) < 12
     workers = {int(pid) for _, pid in built()}
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))  # none goes on alone
+    until(lambda: not any(map(is_at_work, workers)))  # none goes on alone
     before = Counter(name for name, _ in built())
     final = study.run("s.db", [], study.engine("local", workers=1))
     assert final == {"pending": 0, "done": 12, "failed": 0}

@@ -133,6 +133,7 @@ class _Worker:
         self.connection = Connection(ours.detach())
         self.began = time.monotonic()
         self.ready = False
+        self.at_first = 0  # bytes that it held when it was ready
         self.tasks = 0
         self.assigned: _Assigned | None = None
 
@@ -228,7 +229,7 @@ class _Pool:
             yield from self._ended(worker)
             return
         if kind == "ready":
-            worker.ready, self.failed_startups = True, 0
+            worker.ready, worker.at_first, self.failed_startups = True, value, 0
             return
         assigned = worker.assigned
         assert assigned is not None
@@ -239,9 +240,8 @@ class _Pool:
             assigned.remaining = [c for c in assigned.remaining if c.key != value.key]
             yield replace(value, attempts=assigned.attempt)
         elif kind == "done":
-            most = assigned.task.limits.memory_bytes
             worker.assigned = None
-            if worker.tasks >= TASKS_OF_A_PROCESS or (most and value > most / 2):
+            if worker.tasks >= TASKS_OF_A_PROCESS or _has_grown(worker, value, assigned.task):
                 self._remove(worker)
 
     def _looked_at(self, worker: _Worker) -> Iterator[Result]:
@@ -299,6 +299,12 @@ class _Pool:
     def _remove(self, worker: _Worker) -> None:
         worker.end()
         self.workers.remove(worker)
+
+
+def _has_grown(worker: _Worker, rss: int, task: Task) -> bool:
+    """Whether half of the memory that a process had left is gone, to a leak or to packages."""
+    most = task.limits.memory_bytes
+    return bool(most) and rss > (worker.at_first + (most or 0)) / 2
 
 
 def _manner(status: int) -> str:

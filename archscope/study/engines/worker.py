@@ -3,8 +3,8 @@
     python -m archscope.study.engines.worker SOCKET
 
 Tasks come through an inherited socket, answers go back through it: "ready" once torch is imported,
-"started" when the run that a task's cells share is done, each result, and "done" with the memory
-that the process then holds. It ends when the driver does.
+"started" when the run that a task's cells share is done, each result, and "done"; with "ready" and
+"done" the memory that the process then holds. It ends when the driver does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(descriptor: int) -> None:
     gc.set_threshold(200_000, 20, 20)
     gc.freeze()
     threads = torch.get_num_threads()
-    connection.send(("ready", None))
+    connection.send(("ready", _rss()))
     while True:
         task = tasks.get()
         # Traces take one core each; a measurement has the machine to itself.
