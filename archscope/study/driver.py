@@ -86,7 +86,8 @@ def _opened(path: Path, *, create: bool) -> Iterator[Store]:
 def _refuse_missing_files(grid: Grid) -> None:
     for model in grid.models:
         for name, content in fingerprint(model).items():
-            if content == "none" and (name == model or model.startswith(f"{name}:")):
+            places = (model, model.rpartition(":")[0], model.partition(":")[2])
+            if content == "none" and name in places:
                 raise InvalidInput(f"there is no file {name}")
 
 

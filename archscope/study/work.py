@@ -16,10 +16,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archscope._version import __version__
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.numbers import memory
 from archscope.study.analyses import MEASURED, RUNS
-from archscope.study.keys import fingerprint
+from archscope.study.keys import fingerprint, version
 from archscope.study.records import Cell, Result, Setting, Task
 
 if TYPE_CHECKING:
@@ -90,12 +91,10 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
 @cache
 def environment() -> Mapping[str, Any]:
     """The versions and the machine that a result came from."""
-    from archscope.study.keys import version
-
-    packages = ("archscope", "torch", "torchvision", "timm", "transformers", "numpy")
+    packages = ("torch", "torchvision", "timm", "transformers", "numpy")
     return {
-        **{package: version(package) for package in packages[1:]},
-        "archscope": fingerprint("")["archscope"],
+        "archscope": __version__,
+        **{package: version(package) for package in packages},
         "python": platform.python_version(),
         "system": platform.platform(),
         "host": platform.node(),
@@ -198,12 +197,16 @@ def _effective_depth(setting: Setting) -> dict[str, Any]:
     from archscope.comparison.row import network_row
 
     row = network_row(
-        setting.reference, input=_input(setting), analyses=("effective_depth",), **setting.options
+        setting.reference,
+        batch=setting.batch,
+        input=_input(setting),
+        analyses=("effective_depth",),
+        **setting.options,
     )
     if row["remarks"]:
         raise ArchscopeError(row["remarks"])
-    without = ("model", "status", "remarks")
-    return {name: row[name] for name in row if name not in without} | _origin(setting)
+    names = ("batch", "input_shape", "effective_depth")  # it is measured in the network's own dtype
+    return {name: row[name] for name in names} | _origin(setting)
 
 
 def _measured(task: Task) -> dict[str, Any]:

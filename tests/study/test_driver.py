@@ -219,6 +219,7 @@ def test_every_row_says_where_it_comes_from(networks):
         (["zzz*"], UnknownName, "unknown pattern"),
         (["absent.py:Net"], InvalidInput, "there is no file absent.py"),
         (["absent.pt2"], InvalidInput, "there is no file absent.pt2"),
+        (["hf:absent.json"], InvalidInput, "there is no file absent.json"),
     ],
 )
 def test_a_wrong_request_leaves_no_store(networks, models, error, says):

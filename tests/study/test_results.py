@@ -179,8 +179,9 @@ def test_rows_of_one_network_are_told_apart_by_their_settings(tmp_path):
 def test_a_row_says_where_its_network_comes_from_whatever_was_asked_of_it(tmp_path):
     for analysis in ("training", "effective_depth", "latency"):
         store = tmp_path / f"{analysis}.db"
-        asked = {"models": "resnet20-cifar", "analyses": analysis, "measure": {"max_seconds": 0.05}}
+        asked = {"models": "resnet20-cifar", "batch": 2, "analyses": analysis}
+        asked["measure"] = {"max_seconds": 0.05}
         study.run(store, [study.Grid.of(asked)], Serial())
         (row,) = study.frame(store).to_dict("records")
         assert row["status"] == "ok" and row["family"] == "resnet-cifar" and row["year"] == 2015
-        assert row["input_shape"] == (1, 3, 32, 32) and row["top1"] > 90
+        assert row["input_shape"] == (2, 3, 32, 32) and row["batch"] == 2 and row["top1"] > 90
