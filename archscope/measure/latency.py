@@ -359,5 +359,5 @@ class _Told:
 
     def __call__(self, samples: Samples, remaining: float) -> None:
         runs, left = len(samples.taken), remaining + self._ahead
-        done = f"{runs} runs" if runs else f"{samples.warmup} warm-up runs"
+        done = f"run {runs}" if runs else f"warm-up run {samples.warmup}"
         self._tell(lambda: f"{self._what}: {done}, at most {left:.0f} s more")

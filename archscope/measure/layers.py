@@ -157,12 +157,12 @@ def _passes(
 
 
 def _where(passes: int, seconds: float) -> str:
-    return f"{passes} pass{'es' * (passes > 1)} profiled, at most {seconds:.0f} s more"
+    return f"pass {passes} profiled, at most {seconds:.0f} s more"
 
 
 def _warming(told: Paced) -> Callable[[Samples, float], None]:
     def tell(samples: Samples, seconds: float) -> None:
-        told(lambda: f"{samples.warmup} warm-up runs, at most {seconds:.0f} s more")
+        told(lambda: f"warm-up run {samples.warmup}, at most {seconds:.0f} s more")
 
     return tell
 
