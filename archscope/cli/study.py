@@ -136,7 +136,10 @@ def run_study(
 @_engine_options
 @click.pass_context
 def resume(ctx: click.Context, store: Path, **how: Any) -> None:
-    """Do what is missing in STORE: never begun, or changed since in its file or version."""
+    """Do what is missing in STORE.
+
+    What was never begun, and what has changed since: a file, a version, a device.
+    """
     from archscope.study import run
 
     engine, limits = _engine(**how)
@@ -162,7 +165,10 @@ def retry_failed(ctx: click.Context, store: Path, failed: bool, **how: Any) -> N
 @click.argument("store", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
 def export_study(store: Path, file: Path) -> None:
-    """Write the results in STORE to FILE, .csv or .parquet: a row per network and setting."""
+    """Write the results in STORE to FILE, .csv or .parquet.
+
+    A row per network, setting and device, with the columns of `archscope compare`.
+    """
     from archscope.study import export
 
     export(store, file)
@@ -194,7 +200,10 @@ def status(store: Path, format: str | None, width: int | None, file: str | None)
 def diff_studies(
     before: Path, after: Path, format: str | None, width: int | None, file: str | None
 ) -> None:
-    """Show in which results the stores BEFORE and AFTER differ, and which only one of them has."""
+    """Show in which results the stores BEFORE and AFTER differ.
+
+    Values that changed, and cells that only one of them has. Times are not results.
+    """
     refuse_unwritable(file, format)
     from archscope.report.study import difference_tables
     from archscope.study import Store
