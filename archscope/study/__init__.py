@@ -8,13 +8,35 @@ A cell is one analysis of one network at one setting, and has a content key (``k
 the cells that share a run. Engines carry tasks out; the driver alone writes.
 """
 
-from archscope.study.driver import retry, run
-from archscope.study.engines import Engine, engine
-from archscope.study.files import export
-from archscope.study.grid import Grid, Plan, read_plan
-from archscope.study.records import Limits
-from archscope.study.results import frame
-from archscope.study.store import Store
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archscope.study.driver import retry, run
+    from archscope.study.engines import Engine, engine
+    from archscope.study.files import export
+    from archscope.study.grid import Grid, Plan, read_plan
+    from archscope.study.records import Limits
+    from archscope.study.results import frame
+    from archscope.study.store import Store
+
+# Public names and where they live. They are looked up when first used: whoever wants a content key
+# need not load SQLite and engines.
+_PLACES = {
+    "Engine": "engines",
+    "Grid": "grid",
+    "Limits": "records",
+    "Plan": "grid",
+    "Store": "store",
+    "engine": "engines",
+    "export": "files",
+    "frame": "results",
+    "read_plan": "grid",
+    "retry": "driver",
+    "run": "driver",
+}
 
 __all__ = [
     "Engine",
@@ -29,3 +51,11 @@ __all__ = [
     "retry",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -158,10 +158,11 @@ def _package(module: str) -> dict[str, str]:
 
 
 def _hashed(files: list[Path]) -> dict[str, str]:
-    return {str(file): _contents(file) for file in files}
+    return {str(file): contents(file) for file in files}
 
 
-def _contents(file: Path) -> str:
+def contents(file: Path) -> str:
+    """The SHA-256 of a file, "none" if there is none."""
     if not file.is_file():
         return "none"
     status = file.stat()
