@@ -240,10 +240,24 @@ def _roofline(request: Request) -> Figure:
 # -- paths and gradients ---------------------------------------------------------------------------
 
 
+def _stored(request: Request, kind: str) -> list[pd.DataFrame] | None:
+    """What was measured before, if a file is given."""
+    from archscope.gradients.stored import load
+
+    if not request.measured:
+        return None
+    if len(request.measured) > 1 or request.measured_where:
+        raise InvalidInput(f"{request.kind} takes one --measured FILE, and no --measured-where")
+    return load(request.measured[0], kind, request.models)
+
+
 def _depth(request: Request) -> Figure:
     from archscope.gradients import gradient_paths
     from archscope.plots import depth
 
+    stored = _stored(request, "gradient-paths")
+    if stored is not None:
+        return depth(stored)
     tables = []
     for model in request.models:
         remark(f"{model}:")
@@ -258,10 +272,12 @@ def _gradient_flow(request: Request) -> Figure:
     from archscope.gradients import gradient_flow
     from archscope.plots import gradient_flow as draw
 
+    tables = _stored(request, "gradient-flow") or [
+        gradient_flow(model, samples=request.samples) for model in request.models
+    ]
     panels: dict[str, list] = {}
-    for model in request.models:
-        found = gradient_flow(model, samples=request.samples)
-        panels.setdefault(origin(model).family or "other", []).append(found)
+    for model, table in zip(request.models, tables, strict=True):
+        panels.setdefault(origin(model).family or "other", []).append(table)
     return draw(panels)
 
 
@@ -273,7 +289,10 @@ def _through_time(request: Request) -> Figure:
     steps = request.asked.seq_len or 50
     given: dict[str, Any] = {"samples": request.samples, "seeds": request.seeds, "seq_len": steps}
     static = {model: through_time(model, steps=steps) for model in request.models}
-    return draw(static, {model: gradient_through_time(model, **given) for model in request.models})
+    measured = _stored(request, "gradient-through-time") or [
+        gradient_through_time(model, **given) for model in request.models
+    ]
+    return draw(static, dict(zip(request.models, measured, strict=True)))
 
 
 # -- many networks ---------------------------------------------------------------------------------
@@ -307,9 +326,23 @@ def _memory_vs_params(request: Request) -> Figure:
 def _accuracy_vs_depth(request: Request) -> Figure:
     from archscope.plots import accuracy_vs_depth
 
-    more = ("effective_depth",) if request.depth == "effective_depth" else ()
-    frame = _compared(request, "depth", *more)
+    if request.depth == "effective_depth" and request.measured:
+        frame = _with_effective_depth(request)
+    else:
+        more = ("effective_depth",) if request.depth == "effective_depth" else ()
+        frame = _compared(request, "depth", *more)
     return accuracy_vs_depth(frame, depth=request.depth, size=request.size)
+
+
+def _with_effective_depth(request: Request) -> pd.DataFrame:
+    """As it was measured before."""
+    from archscope.sources import expand
+
+    request.models = tuple(expand(request.models))
+    tables = _stored(request, "gradient-paths") or []
+    found = {table.attrs["model"]: table.attrs["effective_depth"] for table in tables}
+    frame = _compared(replace(request, measured=()), "depth")
+    return frame.assign(effective_depth=[found[model] for model in frame["model"]])
 
 
 def _timeline(request: Request) -> Figure:
