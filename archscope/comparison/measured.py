@@ -27,8 +27,9 @@ def measurements(files: Iterable[str | Path], *, condition: str | None = None) -
     """The measurements in some files.
 
     Args:
-        files: what ``archscope latency`` and ``energy`` wrote as .csv or .json, or other tables
-            with the columns ``model``, ``batch`` and some of ``MEASURED``.
+        files: what ``archscope latency`` and ``energy`` wrote as .csv or .json, the .json of a
+            device under ``reports/data``, or other tables with the columns ``model``, ``batch`` and
+            some of ``MEASURED``.
         condition: which rows to use, "device == 'cuda:0'"; see ``where``.
 
     Raises:
@@ -76,7 +77,7 @@ def read_measurements(file: str | Path) -> list[Row]:
     path = Path(file)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = json.loads(text) if path.suffix.lower() == ".json" else list(_of_csv(text))
+        rows = _of_json(text) if path.suffix.lower() == ".json" else list(_of_csv(text))
     except (OSError, ValueError, csv.Error) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -84,6 +85,18 @@ def read_measurements(file: str | Path) -> list[Row]:
     for row in rows:
         _check(row, path)
     return rows
+
+
+def _of_json(text: str) -> Any:
+    """A list of rows; or of a whole device, rows of all kinds under the conditions that they share."""
+    content = json.loads(text)
+    if not isinstance(content, dict) or not {"conditions", "rows"} <= set(content):
+        return content
+    about = content["conditions"]
+    shared = {name: about.get(name) for name in ("device", "date", "dtype", "threads", "torch")}
+    shared["device_title"] = about.get("title")
+    of_networks = [row for row in content["rows"] if any(name in row for name in MEASURED)]
+    return [{**shared, **row} for row in of_networks]
 
 
 def _of_csv(text: str) -> Iterable[dict[str, Any]]:
