@@ -55,7 +55,7 @@ def _columns() -> dict[str, str]:
     return {
         **COLUMNS,
         **{"size": "whole", "mode": "text", "options": "text", "device_title": "text"},
-        **{"threads": "whole", "disturbed": "text"},
+        **{"threads": "whole", "disturbed": "text", "torch": "text", "date": "text"},
         **dict.fromkeys(numbers, "number"),
         **dict.fromkeys(("backward_macs", "backward_flops"), "whole"),
     }

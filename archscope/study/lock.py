@@ -51,7 +51,8 @@ def owned(store: Path) -> Iterator[None]:
 
 
 def _beside(store: Path) -> Path:
-    return store.with_name(f"{store.name}-lock")
+    target = store.resolve()  # by whatever name: it is one store
+    return target.with_name(f"{target.name}-lock")
 
 
 def _locked(path: Path, store: Path) -> int:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _CHUNK = 5000  # rows in memory at a time
 # What of a measurement is a column, beside what it says of its network.
 _NETWORK = ("family", "source", "year", "own_input", "input_shape")
+_CONDITIONS = ("device_title", "threads", "disturbed", "torch", "date")
 _MEASURED = {
     "latency": (
         *("latency_ms_p50", "latency_ms_low", "latency_ms_high", "wall_ms_p50"),
-        *("throughput_per_s", "device_title", "threads", "disturbed", *_NETWORK),
+        *("throughput_per_s", *_CONDITIONS, *_NETWORK),
     ),
     "energy": (
-        *("energy_mj", "net_energy_mj", "power_w", "idle_power_w"),
-        *("device_title", "disturbed", *_NETWORK),
+        *("energy_mj", "net_energy_mj", "power_w", "idle_power_w", *_CONDITIONS, *_NETWORK),
     ),
 }
 _WHOLE = ("size", "threads", "backward_macs", "backward_flops")  # beside those of a comparison

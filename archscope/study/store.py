@@ -85,6 +85,8 @@ def check_place(path: Path, *, create: bool) -> None:
     """Raise ``ArchscopeError`` unless there is a file, or a directory to make it in."""
     if not create and not path.is_file():
         raise InvalidInput(f"there is no study {path}; `archscope study run` makes one")
+    if path.is_dir():
+        raise ArchscopeError(f"cannot write '{path}': it is a directory")
     if not path.parent.is_dir():
         raise ArchscopeError(f"cannot write '{path}': there is no directory {path.parent}")
 
@@ -102,7 +104,7 @@ class Store:
         self.path = Path(path)
         check_place(self.path, create=create)
         try:
-            self.connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self.connection = sqlite3.connect(self.path.resolve(), timeout=30, isolation_level=None)
             self.connection.row_factory = sqlite3.Row
             self._prepare(create)
         except sqlite3.DatabaseError as error:

@@ -217,11 +217,13 @@ def _measured(task: Task) -> dict[str, Any]:
 
 def _latency(task: Task) -> dict[str, Any]:
     from archscope.measure.latency import latency_rows
+    from archscope.measure.workload import Sample
 
     setting, how = task.setting, task.measurement
+    given = _input(setting)
     (row,) = latency_rows(
         setting.reference,
-        _input(setting),
+        None if given is None else Sample(given),
         device=task.device,
         batch=setting.batch,
         dtype=setting.dtype or "fp32",
@@ -264,7 +266,8 @@ def _kept(setting: Setting, row: dict[str, Any]) -> dict[str, Any]:
     if row["status"] != "ok":
         raise ArchscopeError(row["status"])
     without = ("samples_ms", "wall_samples_ms")
-    return {name: row[name] for name in row if name not in without} | _origin(setting)
+    kept = {name: row[name] for name in row if name not in without}
+    return kept | _origin(setting) | {"date": _now()}
 
 
 def _input(setting: Setting) -> Any:

@@ -89,6 +89,7 @@ def test_two_studies_are_compared_value_by_value(networks, capsys):
         (["run", "--models", "alexnet", "--engine", "slurm"], "unknown engine 'slurm'"),
         (["run", "--models", "alexnet", "--address", "auto"], "--engine ray"),
         (["run", "--models", "alexnet", "-o", "nowhere/s.db"], "there is no directory nowhere"),
+        (["run", "--models", "alexnet", "-o", "."], "it is a directory"),
         (["resume", "absent.db"], "there is no study absent.db"),
         (["status", "absent.db"], "there is no study absent.db"),
         (["status", "networks.py"], "is no study of archscope"),

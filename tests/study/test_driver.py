@@ -112,6 +112,13 @@ def test_the_lock_of_a_driver_that_is_gone_is_no_lock(networks):
         study.run("s.db", [], Serial())
 
 
+def test_a_store_has_one_lock_by_whatever_name(networks):
+    study.run("s.db", [grid("Good")], Serial())
+    Path("link.db").symlink_to("s.db")
+    with owned(Path("link.db")), pytest.raises(ArchscopeError, match=r"s\.db is in use"):
+        study.run("s.db", [], Serial())
+
+
 def test_a_full_disk_stops_it_and_what_was_done_is_kept(networks, monkeypatch):
     monkeypatch.setattr(driver, "PAUSES", (0.0, 0.0))
     plan = driver._plan

@@ -110,7 +110,7 @@ def test_a_real_latency_is_measured_on_the_cpu(networks):
     asked = grid("Good", analyses=["compute", "latency"], measure={"max_seconds": 0.05})
     study.run("s.db", [asked], Serial())
     (row,) = study.frame("s.db").to_dict("records")
-    assert row["status"] == "ok" and row["device"] == "cpu" and row["latency_ms_p50"] > 0
+    assert row["remarks"] is None and row["device"] == "cpu" and row["latency_ms_p50"] > 0
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from pathlib import Path
 from archscope.study.records import Task
 from archscope.study.work import reset_peak_rss, results_of
 
+_LONGEST = 1e9  # s that an alarm can wait
 _GRACE = 30  # s after which a process that even its driver could not end is ended by the system
 
 
@@ -75,7 +76,7 @@ def _limit(task: Task) -> None:
 
 
 def _alarm(task: Task) -> int:
-    return int(task.limits.seconds) + _GRACE
+    return int(min(task.limits.seconds, _LONGEST)) + _GRACE
 
 
 def _rss() -> int:
