@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,10 @@ def disturbances(frame: pd.DataFrame) -> str:
     """A sentence on rows that something made slower."""
     if "disturbed" not in frame:
         return ""
-    found = sorted({text(reason) for reason in frame["disturbed"]} - {""})
+    reasons = {part for row in frame["disturbed"] for part in text(row).split(", ") if part}
+    # One of each kind: "others took 3.1 of 4 CPUs" and "others took 3.2 of 4 CPUs" are the same.
+    kinds = {re.sub(r"[\d.]+", "", reason): reason for reason in sorted(reasons, reverse=True)}
+    found = sorted(kinds.values())
     return f"× measured while disturbed ({listed(found)})." if found else ""
 
 

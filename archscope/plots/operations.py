@@ -27,6 +27,7 @@ OPERATIONS = {
     "flops": "operations for one forward pass (GFLOPs)",
     "macs": "multiply-accumulates for one forward pass (GMACs)",
 }
+_LEAST_GAP = 18.0  # points between lines of equal density, at their tops
 TOP1 = "top-1 accuracy (%)"
 
 
@@ -247,10 +248,13 @@ def _density_lines(axes: Axes, across: Axis) -> None:
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     first = floor(log10(low / right))
     last = ceil(log10(high / max(left, right / 1e4)))
+    nearest = np.inf  # in pixels, of the line before, to the right
     for slope in (m * 10.0**e for e in range(first, last + 1) for m in (1, 2, 5)):
         start, end = max(low / slope, left), min(high / slope, right)
-        if end <= start:
+        at = float(axes.transData.transform((end, high))[0])
+        if end <= start or nearest - at < _LEAST_GAP * axes.figure.dpi / 72:
             continue
+        nearest = at if slope * end >= 0.999 * high else nearest
         xs = np.geomspace(start, end, 60) if across.log else np.array([start, end])
         axes.plot(xs, slope * xs, color=GREY, lw=0.5, ls=":", zorder=1, gid="density")
         if slope * end < 0.999 * high:

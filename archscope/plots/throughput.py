@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ from archscope.plots.style import PALE, styled
 if TYPE_CHECKING:
     import pandas as pd
 
-_BOUND = {"color": "#333333", "lw": 0.9, "ls": "-"}
+_BOUND: dict[str, Any] = {"color": "#333333", "lw": 0.9, "ls": "-"}
 
 
 def accuracy_vs_throughput(
@@ -132,8 +132,10 @@ def _shade(axes: Axes, bound: tuple[float, float] | None, across: Axis) -> None:
         return
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
-    xs = np.geomspace(left, right, 100) if across.log else np.array([left, right])
+    # Many points, since the shade is clipped to the panel point by point.
+    xs = (np.geomspace if across.log else np.linspace)(left, right, 400)
     line = bound[0] + bound[1] * xs
-    axes.fill_between(xs, np.clip(line, low, high), high, color=PALE, alpha=0.5, lw=0, zorder=0.5)
-    axes.plot(xs, line, zorder=1.5, gid="bound", **_BOUND)  # type: ignore[arg-type]
+    style: dict[str, Any] = {"color": PALE, "alpha": 0.5, "lw": 0, "zorder": 0.5, "gid": "beyond"}
+    axes.fill_between(xs, np.clip(line, low, high), high, **style)
+    axes.plot(xs, line, zorder=1.5, gid="bound", **_BOUND)
     axes.set(xlim=(left, right), ylim=(low, high))
