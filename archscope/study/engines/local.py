@@ -176,6 +176,7 @@ class _Pool:
         self.workers: list[_Worker] = []
         self.waiting: deque[tuple[Task, int]] = deque()  # with the number of the attempt
         self.failed_startups = 0
+        self.looked = 0.0  # when time and memory were last looked at
 
     def close(self) -> None:
         for worker in self.workers:
@@ -188,8 +189,10 @@ class _Pool:
             self._start_workers()
             for worker in self._spoken():
                 yield from self._heard(worker)
-            for worker in list(self.workers):
-                yield from self._looked_at(worker)
+            if time.monotonic() - self.looked > _LOOK:
+                for worker in list(self.workers):
+                    yield from self._looked_at(worker)
+                self.looked = time.monotonic()
 
     def _wait_for(self, tasks: Iterator[Task]) -> bool:
         """Take no more tasks than there are processes; whether one waits."""
