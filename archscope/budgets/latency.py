@@ -90,6 +90,7 @@ def time_of_layers(workload: Workload) -> dict[str, float]:
 
 def _prepared(workload: Workload) -> tuple[Any, Any, int, str, dict[str, Any]]:
     """The model, inputs, batch size, mode and options as ``archscope.latency`` takes them."""
+    from archscope.measure.workload import Sample
     from archscope.sources import resolve
     from archscope.sources.inputs import arguments, made_by, specs
 
@@ -101,7 +102,7 @@ def _prepared(workload: Workload) -> tuple[Any, Any, int, str, dict[str, Any]]:
         raise InvalidInput("a latency bound goes without execution=")
     model, inputs = workload.model, workload.inputs
     if inputs is None and not named and isinstance(model, str):
-        return model, specs(sample) or None, batch or 1, mode, rest
+        return model, Sample(specs(sample)) if sample else None, batch or 1, mode, rest
     if isinstance(model, str):
         model, rest = resolve(model, mode=mode, options=rest, real=True).model, {}
     if isinstance(inputs, str):

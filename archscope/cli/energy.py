@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from archscope.cli.errors import INTERRUPTED, remark
-from archscope.cli.latency import Batches
-from archscope.cli.options import OneOf, WholeNumber, settings_of
+from archscope.cli.latency import Batches, inputs_of
+from archscope.cli.options import OneOf, WholeNumber, input_options, settings_of
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES
 
@@ -15,6 +15,7 @@ from archscope.devices import DTYPES
 @click.argument("model")
 @click.option("--device", default="cuda", metavar="cuda[:N]|cpu", help="cuda if absent.")
 @click.option("--batch", "batches", type=Batches(), default="1", help="1,2,4,8; 1 if absent.")
+@input_options
 @click.option("--dtype", type=OneOf("dtype", DTYPES), default="fp32", help="fp32 by default.")
 @click.option(
     "--mode",
@@ -33,6 +34,8 @@ def energy(
     model: str,
     device: str,
     batches: list[int],
+    inputs: tuple[str, ...],
+    inputs_from: str | None,
     dtype: str,
     mode: str,
     window: float,
@@ -56,6 +59,7 @@ def energy(
 
     rows = energy_rows(
         model,
+        inputs_of(model, inputs, inputs_from),
         device=device,
         batch=batches,
         dtype=dtype,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archscope.cli.errors import INTERRUPTED, remark
-from archscope.cli.options import OneOf, WholeNumber, read_inputs, settings_of
+from archscope.cli.options import OneOf, WholeNumber, input_options, read_inputs, settings_of
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES
 from archscope.errors import InvalidInput
@@ -31,7 +31,7 @@ class Batches(click.ParamType):
 @click.argument("model")
 @click.option("--device", default="cpu", metavar="cpu|cuda[:N]", help="The CPU by default.")
 @click.option("--batch", "batches", type=Batches(), default="1", help="1,2,4,8; 1 if absent.")
-@click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample, 3x320x320.")
+@input_options
 @click.option("--dtype", type=OneOf("dtype", DTYPES), default="fp32", help="fp32 by default.")
 @click.option(
     "--mode",
@@ -69,6 +69,7 @@ def latency(
     model: str,
     batches: list[int],
     inputs: tuple[str, ...],
+    inputs_from: str | None,
     settings: tuple[str, ...],
     seq_len: int | None,
     layers: bool,
@@ -86,7 +87,7 @@ def latency(
     far. --format csv has every sample and condition. With --predict nothing is run: the latency
     is predicted from the device's ceilings, with an interval and its held-out error.
     """
-    given = read_inputs(model, inputs)
+    given = inputs_of(model, inputs, inputs_from)
     options = settings_of(model, settings, seq_len)
     if predict:
         from archscope.cli.prediction import show_prediction
@@ -107,6 +108,23 @@ def latency(
         show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
     if status == "partial":
         ctx.exit(INTERRUPTED)
+
+
+def inputs_of(model: str, texts: tuple[str, ...], function: str | None) -> Any:
+    """What the options say that a model is called with, as the measuring functions take it.
+
+    Raises:
+        InvalidInput: both are given, or an input cannot be read.
+    """
+    given = read_inputs(model, texts)
+    if given and function:
+        raise InvalidInput("give --input or --inputs-from, not both")
+    if function or not given:
+        return function
+
+    from archscope.measure.workload import Sample
+
+    return Sample(given)
 
 
 def _rows(

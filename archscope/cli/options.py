@@ -148,6 +148,11 @@ def model_options(*without: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def input_options(command: Command) -> Command:
+    """--input and --inputs-from alone, as ``inputs`` and ``inputs_from``."""
+    return with_options([_MODEL_OPTIONS[name] for name in ("inputs", "inputs_from")], command)
+
+
 def with_options(options: Iterable[Callable[..., Any]], command: Callable[..., Any]) -> Any:
     for option in reversed(list(options)):
         command = option(command)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,12 @@ from archscope.measure.latency import disturbance, failed, is_out_of_memory, tra
 from archscope.measure.meters import Meter
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.settings import running
-from archscope.measure.workload import Setting, workload
-from archscope.sources import check_positive
+from archscope.measure.workload import Setting, check_batches, inputs_or_sample, workload
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from archscope.sources.inputs import Input
 
 LEAST_WINDOW = 5.0  # s
 _CHUNK = 0.2  # s of runs between two looks at the clock
@@ -50,7 +52,9 @@ class Window:
 
 def energy(
     model: str,
+    inputs: Any = None,
     *,
+    input: Input = None,
     device: str | Device = "cuda",
     batch: int | Sequence[int] = 1,
     dtype: str = "fp32",
@@ -64,6 +68,9 @@ def energy(
 
     Args:
         model: a reference.
+        inputs: what to call it with, their batch included, as for ``archscope.analyze``; its own
+            by default.
+        input: the shape of one sample instead, of which batches are made: (3, 320, 320).
         device: "cuda", "cuda:N", or "cpu" where its counter can be read.
         batch: one batch size, or several.
         dtype: of weights and inputs.
@@ -89,6 +96,7 @@ def energy(
     return frame(
         energy_rows(
             model,
+            inputs_or_sample(inputs, input),
             device=device,
             batch=batch,
             dtype=dtype,
@@ -103,6 +111,7 @@ def energy(
 
 def energy_rows(
     model: str,
+    inputs: Any = None,
     *,
     device: str | Device,
     batch: int | Sequence[int],
@@ -113,7 +122,7 @@ def energy_rows(
     progress: Progress | None,
     **options: Any,
 ) -> list[dict[str, Any]]:
-    """The rows of ``energy``."""
+    """The rows of ``energy``; ``inputs`` may be a ``Sample``."""
     if window < LEAST_WINDOW:
         raise InvalidInput(
             f"a window of {window:g} s is too short: the counter moves in steps of up to 0.1 s, "
@@ -127,9 +136,9 @@ def energy_rows(
     meter = at_hand.meter()
     meter.joules()  # or the reason why there is none, before anything is built
     batches = [batch] if isinstance(batch, int) else list(batch)
-    for size in batches:
-        check_positive("batch", size)
-    trace_of(model, None, batches[0], at_hand, setting, options)  # refuses a wrong request now
+    check_batches(model, inputs, batches)
+    # refuses a wrong request now
+    first = trace_of(model, inputs, batches[0], at_hand, setting, options)
     each = (repeats + 1) * window
     rows: list[dict[str, Any]] = []
     with running(tf32=dtype == "tf32", threads=None):
@@ -137,7 +146,9 @@ def energy_rows(
             left = (len(batches) - len(rows)) * each
             told = _Told(progress, at_hand, f"{model} batch {size}", left)
             try:
-                row = _row(model, size, at_hand, meter, setting, window, repeats, told, options)
+                run = partial(workload, model, inputs, size, at_hand, setting, options)
+                samples = first.batch if batches == [1] else size
+                row = _row(model, run, samples, at_hand, meter, setting, window, repeats, told)
             except KeyboardInterrupt:  # before a window of this batch size was full
                 if not rows:
                     raise
@@ -165,6 +176,7 @@ class _Told:
 
 def _row(
     model: str,
+    build: Callable[[], Callable[[], Any]],
     batch: int,
     device: Device,
     meter: Meter,
@@ -172,7 +184,6 @@ def _row(
     window: float,
     repeats: int,
     told: _Told,
-    options: dict[str, Any],
 ) -> dict[str, Any]:
     """The measurement of one batch size; out of memory is a result like any other."""
     told.window(0, repeats)
@@ -181,8 +192,7 @@ def _row(
     status = "ok"
     windows: list[Window] = []
     try:
-        run = workload(model, None, batch, device, setting, options)
-        for one in busy_windows(run, device, meter, window, repeats):
+        for one in busy_windows(build(), device, meter, window, repeats):
             windows.append(one)
             told.window(min(len(windows) + 1, repeats), repeats)
     except KeyboardInterrupt:

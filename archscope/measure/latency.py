@@ -17,13 +17,21 @@ from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Samples, collect
 from archscope.measure.settings import running
 from archscope.measure.statistics import Summary
-from archscope.measure.workload import Setting, workload
+from archscope.measure.workload import (
+    Setting,
+    analysed,
+    check_batches,
+    inputs_or_sample,
+    workload,
+)
 from archscope.sources import check_positive
 from archscope.trace.records import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+    from archscope.sources.inputs import Input
 
 _CPUS_OF_OTHERS = 0.1  # of all CPUs; more of them disturb
 _CELLS = ("RNNCell", "LSTMCell", "GRUCell")
@@ -33,6 +41,7 @@ def latency(
     model: str | nn.Module,
     inputs: Any = None,
     *,
+    input: Input = None,
     device: str | Device = "cpu",
     batch: int | Sequence[int] = 1,
     dtype: str = "fp32",
@@ -54,10 +63,11 @@ def latency(
 
     Args:
         model: a reference, or a module (which is copied, and stays as it was).
-        inputs: of a module, as for ``archscope.trace``, their batch included; of a reference the
-            shape of one sample, its own by default.
+        inputs: what to call it with, their batch included, as for ``archscope.analyze``: tensors,
+            shapes, or the function that makes them. A reference has its own.
+        input: the shape of one sample instead, of which batches are made: (3, 320, 320).
         device: "cpu", "cuda" or "cuda:N".
-        batch: one batch size of a reference, or several.
+        batch: one batch size of a reference or of ``input``, or several.
         dtype: of weights and inputs: "fp32", "tf32", "bf16", "fp16" or "fp64".
         mode: "inference", or "training": one forward and backward pass, no optimizer.
         channels_last: keep images and weights of convolutions in that layout.
@@ -89,7 +99,7 @@ def latency(
     return frame(
         latency_rows(
             model,
-            inputs,
+            inputs_or_sample(inputs, input),
             device=device,
             batch=batch,
             dtype=dtype,
@@ -125,17 +135,14 @@ def latency_rows(
     progress: Progress | None,
     **options: Any,
 ) -> list[dict[str, Any]]:
-    """The rows of ``latency``."""
+    """The rows of ``latency``; ``inputs`` may be a ``Sample``."""
     at_hand = device_at_hand(device) if isinstance(device, str) else device
     setting = Setting(dtype, mode, channels_last, compile, graph, cold, threads)
     setting.check(at_hand)
     batches = [batch] if isinstance(batch, int) else list(batch)
-    for size in batches:
-        check_positive("batch", size)
     if threads is not None:
         check_positive("threads", threads)
-    if not isinstance(model, str) and batches != [1]:
-        raise InvalidInput("batch= is for references; a module's inputs have their batch")
+    check_batches(model, inputs, batches)
     if precision <= 0 or max_seconds <= 0:
         raise InvalidInput("precision and max_seconds must be more than 0")
     rules = Rules(precision=precision, max_seconds=max_seconds)
@@ -231,19 +238,11 @@ def trace_of(
     model: Any, inputs: Any, batch: int, device: Device, setting: Setting, options: dict[str, Any]
 ) -> Trace:
     """The same run on shapes alone: what it computes, and whether the model takes its inputs."""
-    from archscope.analysis import analyze
-
     execution = {
         "device": device.name.partition(":")[0],
         "dtype": "fp32" if setting.dtype == "tf32" else setting.dtype,
     }
-    if isinstance(model, str):
-        report = analyze(
-            model, batch=batch, input=inputs, mode=setting.mode, execution=execution, **options
-        )
-    else:
-        report = analyze(model, inputs, mode=setting.mode, execution=execution)
-    return report.trace
+    return analysed(model, inputs, batch, setting.mode, execution, options).trace
 
 
 def _times(samples: Samples, trace: Trace) -> dict[str, Any]:

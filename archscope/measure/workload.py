@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from archscope.errors import InvalidInput
 from archscope.measure.devices import Device, place_all
-from archscope.sources import resolve
+from archscope.sources import check_positive, resolve
+from archscope.sources.inputs import arguments, made_by, specs
 from archscope.trace import inputs as given
+
+if TYPE_CHECKING:
+    from archscope.report import Report
 
 _DTYPES = {
     "fp64": torch.float64,
@@ -23,6 +27,61 @@ _DTYPES = {
     "fp16": torch.float16,
 }
 DTYPES = tuple(_DTYPES)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample, without the batch: what a network's inputs are made from."""
+
+    specs: Any
+
+
+def inputs_or_sample(inputs: Any, input: Any) -> Any:
+    """What a network is called with, as the functions below take it.
+
+    Raises:
+        InvalidInput: both are given, or ``input`` cannot be read.
+    """
+    if input is None:
+        return inputs
+    if inputs is not None:
+        raise InvalidInput("give inputs= (with the batch) or input= (without), not both")
+    return Sample(specs(input))
+
+
+def check_batches(model: Any, inputs: Any, batches: Sequence[int]) -> None:
+    """Raise ``InvalidInput`` where a batch size is asked for and the inputs have their own."""
+    for size in batches:
+        check_positive("batch", size)
+    scalable = isinstance(inputs, Sample | str) or (inputs is None and isinstance(model, str))
+    if list(batches) != [1] and not scalable:
+        raise InvalidInput("batch= is for references and for input=; inputs= have their batch")
+
+
+def _batch_of(model: Any, inputs: Any, batch: int) -> int | None:
+    """The batch size to ask for; None where the inputs bring their own."""
+    if isinstance(inputs, str):  # a function may not take one
+        return None if batch == 1 else batch
+    own = isinstance(model, str) and inputs is None
+    return batch if own or isinstance(inputs, Sample) else None
+
+
+def analysed(
+    model: Any, inputs: Any, batch: int, mode: str, execution: dict[str, Any], options: Any
+) -> Report:
+    """The same network on shapes alone."""
+    from archscope.analysis import analyze
+
+    sample = inputs.specs if isinstance(inputs, Sample) else None
+    return analyze(
+        model,
+        None if sample is not None else inputs,
+        input=sample,
+        batch=_batch_of(model, inputs, batch),
+        mode=mode,
+        execution=execution,
+        **options,
+    )
 
 
 @dataclass(frozen=True)
@@ -101,17 +160,25 @@ def network_and_run(
 def _built(
     model: str | nn.Module, inputs: Any, batch: int, setting: Setting, options: Mapping[str, Any]
 ) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
+    sample = inputs.specs if isinstance(inputs, Sample) else None
+    asked: Any
+    named: Mapping[str, Any] = {}
     if isinstance(model, nn.Module):
         if options:
             raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
-        args, kwargs = given.normalise(inputs)
-        return copy.deepcopy(model), args, kwargs
-    subject = resolve(
-        model, batch=batch, input=inputs, mode=setting.mode, options=options, real=True
-    )
-    args, _ = given.normalise(tuple(subject.inputs))
-    _, kwargs = given.normalise(dict(subject.kwargs))
-    return subject.model, args, kwargs
+        network = copy.deepcopy(model)
+        asked, named = (inputs, {}) if sample is None else arguments(sample, batch)
+    else:
+        subject = resolve(
+            model, batch=batch, input=sample, mode=setting.mode, options=options, real=True
+        )
+        network, asked, named = subject.model, tuple(subject.inputs), subject.kwargs
+        if inputs is not None and sample is None:
+            asked, named = inputs, {}
+    if isinstance(asked, str):
+        asked, named = made_by(asked, _batch_of(model, asked, batch))
+    args, kwargs = given.normalise(asked)
+    return network, args, {**kwargs, **given.normalise(dict(named))[1]}
 
 
 def _inference(network: Any, args: Any, kwargs: Any) -> Callable[[], Any]:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 from archscope.analyzers.roofline import dtype_of, estimate
 from archscope.calibrated import device_named
 from archscope.devices import Device
-from archscope.errors import InvalidInput
+from archscope.measure.workload import analysed, check_batches, inputs_or_sample
 from archscope.prediction.efficiency import Efficiency, efficiencies
 from archscope.prediction.work import works
-from archscope.sources import check_positive
 from archscope.trace.records import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+    from archscope.sources.inputs import Input
 
 _MOST_GUESSED = 0.5  # share of the time in kinds of operators that no measured network has
 
@@ -66,6 +67,7 @@ def predict_latency(
     model: str | nn.Module,
     inputs: Any = None,
     *,
+    input: Input = None,
     device: str | Device,
     batch: int | Sequence[int] = 1,
     dtype: str = "fp32",
@@ -76,8 +78,9 @@ def predict_latency(
 
     Args:
         model: a reference, or a module.
-        inputs: of a module, as for ``archscope.trace``, their batch included; of a reference the
-            shape of one sample, its own by default.
+        inputs: what to call it with, their batch included, as for ``archscope.analyze``. A
+            reference has its own.
+        input: the shape of one sample instead, of which batches are made: (3, 320, 320).
         device: a name of ``archscope device list``, or "cpu" or "cuda" for the ceilings that were
             calibrated on the device at hand, or a ``Device``.
         batch: one batch size of a reference, or several.
@@ -98,7 +101,13 @@ def predict_latency(
 
     return frame(
         prediction_rows(
-            model, inputs, device=device, batch=batch, dtype=dtype, threads=threads, **options
+            model,
+            inputs_or_sample(inputs, input),
+            device=device,
+            batch=batch,
+            dtype=dtype,
+            threads=threads,
+            **options,
         )
     )
 
@@ -116,26 +125,18 @@ def prediction_rows(
     """The rows of ``predict_latency``."""
     card = device_named(device, threads) if isinstance(device, str) else device
     batches = [batch] if isinstance(batch, int) else list(batch)
-    if not isinstance(model, str) and batches != [1]:
-        raise InvalidInput("batch= is for references; a module's inputs have their batch")
+    check_batches(model, inputs, batches)
     return [_row(model, inputs, size, card, dtype, options) for size in batches]
 
 
 def _row(
     model: Any, inputs: Any, batch: int, device: Device, dtype: str, options: dict[str, Any]
 ) -> dict[str, Any]:
-    from archscope.analysis import analyze
-
-    check_positive("batch", batch)
     execution = {
         "device": "cpu" if device.kind == "cpu" else "cuda",
         "dtype": "fp32" if dtype == "tf32" else dtype,
     }
-    if isinstance(model, str):
-        report = analyze(model, batch=batch, input=inputs, execution=execution, **options)
-    else:
-        report = analyze(model, inputs, mode="inference", execution=execution, **options)
-    trace = report.trace
+    trace = analysed(model, inputs, batch, "inference", execution, options).trace
     found = predict(trace, device, tf32=dtype == "tf32")
     return {
         "model": trace.model,

@@ -229,3 +229,26 @@ def test_nvml_is_read_and_may_stay_silent():
 def test_in_a_container_one_of_the_gpu_s_processes_is_ours():
     """The driver tells their numbers outside of it, where ours is another one."""
     assert Nvml("GPU-0", process=99, library=Library()).read().other_processes == 1
+
+
+def test_a_sample_makes_batches_and_whole_inputs_bring_their_own(tmp_path):
+    def batches(model, inputs=None, **given):
+        found = archscope.latency(model, inputs, device=Fake(repeat(0.01)), **given)
+        return list(zip(found["batch"], found["input_shape"], strict=True))
+
+    assert batches("resnet18", input=(3, 32, 32), batch=[1, 2]) == [
+        (1, (1, 3, 32, 32)),
+        (2, (2, 3, 32, 32)),
+    ]
+    assert batches(nn.Linear(4, 4), input="4", batch=3) == [(3, (3, 4))]
+    assert batches("resnet18", ((2, 3, 32, 32),)) == [(2, (2, 3, 32, 32))]
+    maker = tmp_path / "maker.py"
+    maker.write_text("import torch\ndef made(batch=1):\n    return torch.ones(batch, 4)\n")
+    assert batches(nn.Linear(4, 4), f"{maker}:made", batch=5) == [(5, (5, 4))]
+
+
+def test_inputs_with_a_batch_of_their_own_take_no_other():
+    with pytest.raises(InvalidInput, match="inputs= have their batch"):
+        archscope.latency(nn.Linear(4, 4), ((1, 4),), batch=2, device=Fake(()))
+    with pytest.raises(InvalidInput, match="not both"):
+        archscope.latency("resnet18", ((1, 3, 32, 32),), input=(3, 32, 32), device=Fake(()))
