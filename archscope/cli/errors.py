@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
@@ -46,9 +48,27 @@ def write(text: str) -> None:
         ArchscopeError: it cannot be written, to a full disk for instance.
     """
     encoding = sys.stdout.encoding or "utf-8"
-    try:
+    with _written():
         sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
         sys.stdout.flush()
+
+
+def write_bytes(stream: TextIO, data: bytes) -> None:
+    """What was encoded before, to stdout or stderr.
+
+    Raises:
+        ArchscopeError: it cannot be written.
+    """
+    with _written():
+        stream.flush()
+        stream.buffer.write(data)
+        stream.buffer.flush()
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

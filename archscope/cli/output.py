@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archscope.cli.errors import remark, write
 from archscope.errors import InvalidInput
@@ -36,12 +36,12 @@ def show(
     Raises:
         ArchscopeError: a file that cannot be written, or whose ending tells no format.
     """
-    from archscope.report.files import save
+    from archscope.report.files import format_of, save
     from archscope.report.formats import render
 
     for warning in report.warnings:
         remark(f"warning: {warning}")
-    if file is not None and format is None:
+    if file is not None and format is None and format_of(file) == "parquet":
         save(report, file, view=view)
     else:
         deliver(partial(render, report, view=view), format=format, width=width, file=file)
@@ -55,14 +55,44 @@ def deliver(
     Raises:
         ArchscopeError: a file that cannot be written, or whose ending tells no format.
     """
-    from archscope.report.files import format_of, write_text
-
+    text = render(**appearance(format, width, file))
     if file is None:
-        chosen = format or ("rich" if _draws_rules() else "plain")
-        write(render(chosen, width=width or _width(), colour=_has_colour()))
+        write(text)
     else:
-        text = render(format or format_of(file), width=width or PIPED_WIDTH, colour=False)
+        to_file(file, text)
+
+
+def appearance(format: str | None, width: int | None, file: str | None) -> dict[str, Any]:
+    """The format, width and colour that a result will have.
+
+    Raises:
+        ArchscopeError: the file's ending tells no format.
+    """
+    from archscope.report.files import format_of
+
+    if file is not None:
+        return {
+            "format": format or format_of(file),
+            "width": width or PIPED_WIDTH,
+            "colour": False,
+        }
+    chosen = format or ("rich" if _draws_rules() else "plain")
+    return {"format": chosen, "width": width or _width(), "colour": _has_colour()}
+
+
+def to_file(file: str, text: str) -> None:
+    """Write a result to a file; the cache keeps the result, not that there was a file.
+
+    Raises:
+        ArchscopeError: it cannot be written.
+    """
+    from archscope.cache.reads import unwatched
+    from archscope.cache.transcript import note_file
+    from archscope.report.files import write_text
+
+    with unwatched():
         write_text(Path(file), text)
+    note_file(text)
 
 
 def refuse_unwritable(

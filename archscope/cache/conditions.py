@@ -1,0 +1,136 @@
+"""The key of a command's output: everything that shapes it but the files that its run will read."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from archscope.cache.place import DIRECTORY, OFF, SIZE
+from archscope.cache.reads import OWN
+from archscope.study.keys import digest, fingerprint, version
+
+_FORM = 1  # of entries; another one makes all earlier ones unknown
+_PACKAGES = (
+    *("torch", "numpy", "pandas", "rich", "click"),
+    *("torchvision", "timm", "transformers"),
+)
+_LISTED = ("timm", "torchvision")
+# Variables that some package, or the terminal's colours, may heed.
+_HEEDED = (
+    *("TORCH", "PYTORCH", "ATEN", "TIMM", "HF_", "TRANSFORMERS", "CUDA", "OMP_", "MKL_", "XDG_"),
+    *("LANG", "LC_", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "TTY_", "PYTHONWARNINGS"),
+)
+# Variables that change from shell to shell, or say only how this process is watched.
+_IDLE = (
+    *("_", "SHLVL", "PWD", "OLDPWD", "WINDOWID", "PYTHONPROFILEIMPORTTIME", "PYTHONVERBOSE"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTEST_CURRENT_TEST", DIRECTORY, SIZE, OFF),
+)
+
+
+def key(command: str, given: Mapping[str, Any], references: Sequence[str]) -> str:
+    """What stands for a command's options, the versions of all that it runs, and its surroundings.
+
+    Args:
+        command: its name.
+        given: its options, those of the output resolved: format, width, colour.
+        references: the networks, and the functions that make inputs, as ``archscope.sources``
+            has them.
+
+    A person's own code may heed any variable of the environment, and its directory; the networks
+    of the zoo, torchvision and timm only a few.
+    """
+    own = not all(map(_is_listed, references))
+    return digest(
+        {
+            "form": _FORM,
+            "command": command,
+            "given": {name: repr(value) for name, value in given.items()},
+            "references": {name: fingerprint(name) for name in references},
+            "packages": {name: installed(name) for name in _PACKAGES},
+            "archscope": sources(),
+            "python": [sys.version, platform.machine(), sys.prefix, sys.flags.optimize],
+            "warnings": sys.warnoptions,
+            "streams": [[s.encoding, s.errors, s.isatty()] for s in (sys.stdout, sys.stderr)],
+            "environment": dict(_environment(own)),
+            "modules": [[place, _importable(place)] for place in _own_places(references)],
+            "folder": os.getcwd() if own else "",
+        }
+    )
+
+
+def installed(package: str) -> list[Any]:
+    """A package's version and which of several installations it is; nothing is imported.
+
+    torch's own file says how it was built, which its metadata may not.
+    """
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        return []
+    origin = Path(spec.origin)
+    files = [origin, origin.with_name("version.py")]
+    return [version(package), *(_stamp(file) for file in files)]
+
+
+def sources() -> str:
+    """archscope's own files, by size and time: also one that is being worked on is never stale."""
+    return digest([_stamp(file) for file in sorted(_files(OWN))])
+
+
+def _files(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as places:
+        for place in places:
+            if place.is_dir(follow_symlinks=False):
+                if place.name != "__pycache__":
+                    yield from _files(place.path)
+            else:
+                yield place.path
+
+
+def _stamp(file: str | Path) -> list[Any]:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return [str(file)]
+    return [str(file), status.st_size, status.st_mtime_ns]
+
+
+def _is_listed(reference: str) -> bool:
+    prefix, colon, _ = reference.partition(":")
+    return prefix in _LISTED if colon else not reference.endswith((".py", ".pt2"))
+
+
+def _environment(own: bool) -> Iterator[tuple[str, str]]:
+    for name, value in sorted(os.environ.items()):
+        if name not in _IDLE and (own or name.startswith(_HEEDED)):
+            yield name, value
+
+
+def _own_places(references: Sequence[str]) -> list[str]:
+    """The directories, other than those of installed packages, in which modules are looked for."""
+    folders = [str(Path(r.rpartition(":")[0]).parent) for r in references if ".py:" in r]
+    places = dict.fromkeys(os.path.abspath(place) for place in (*sys.path, *folders))
+    standard = os.path.dirname(os.__file__)
+    return [
+        place
+        for place in places
+        if not place.startswith(standard) and not place.endswith(("site-packages", "dist-packages"))
+    ]
+
+
+def _importable(folder: str) -> list[str]:
+    """The names in a directory that an import may find."""
+    try:
+        with os.scandir(folder) as places:
+            return sorted(
+                place.name
+                for place in places
+                if place.name.endswith((".py", ".so", ".pyd", ".zip"))
+                or (place.name[0] not in "._" and place.is_dir())
+            )
+    except OSError:
+        return []
