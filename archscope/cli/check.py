@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.cached import Given, cached
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import Asked, model_options
 from archscope.cli.output import deliver
 from archscope.cli.tables import output_in
-from archscope.errors import InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.table import FORMATS, Table
 
 if TYPE_CHECKING:
@@ -42,6 +43,21 @@ def _bounds(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _networks(given: Given) -> Sequence[str] | None:
+    """A latency is measured, and not kept; what a project's file says is part of what is read."""
+    if any(given[name.replace("-", "_")] is not None for name in _BOUNDS):
+        return None if given["max_latency_ms"] is not None else [given["model"] or ""]
+    try:
+        budgets = _from_project(given["config"], given["model"])
+    except ArchscopeError:  # the command says so, if nothing else is wrong
+        return None
+    if any(budget.is_measured for budget in budgets):
+        return None
+    makers = [str(budget.settings.get("inputs") or budget.reference) for budget in budgets]
+    return [*(budget.reference for budget in budgets), *makers]
+
+
+@cached(_networks, statuses=(0, 1))
 @click.command()
 @click.argument("model", required=False, shell_complete=references)
 @_bounds

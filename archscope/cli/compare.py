@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from archscope.cache.transcript import unnoted
+from archscope.cli.cached import Given, cached
 from archscope.cli.completion import references
 from archscope.cli.errors import INTERRUPTED, remark
 from archscope.cli.options import WholeNumber, settings_of
@@ -27,6 +30,13 @@ _RUNNING = (
 )
 
 
+def _networks(given: Given) -> Sequence[str] | None:
+    """Effective depth is measured, and a study is a store of its own."""
+    measured = given["effective_depth"] or "effective_depth" in (given["analyses"] or "")
+    return None if measured or given["stored"] else given["models"]
+
+
+@cached(_networks)
 @click.command()
 @click.argument("models", nargs=-1, shell_complete=references)
 @click.option("--from", "stored", metavar="STUDY", help="Rows of a study, none of them run now.")
@@ -172,4 +182,5 @@ class Progress:
         now = time.monotonic()
         if now - self.said >= _BETWEEN_REMARKS:
             self.said = now
-            remark(line)
+            with unnoted():
+                remark(line)

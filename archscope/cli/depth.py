@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.cached import cached, of_one
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from archscope.report.depth import DepthReport
 
 
+@cached(of_one("gradient"))
 @click.command()
 @click.argument("model", shell_complete=references)
 @model_options()

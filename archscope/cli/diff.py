@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.cached import cached
 from archscope.cli.completion import references
 from archscope.cli.options import Asked, model_options
 from archscope.cli.tables import output_options, show_tables
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _SETTING: dict[str, Any] = {"multiple": True, "metavar": "KEY=VALUE"}
 
 
+@cached(lambda given: [given["before"], given["after"]])
 @click.command()
 @click.argument("before", shell_complete=references)
 @click.argument("after", shell_complete=references)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.cached import cached, of_one
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import OneOf, WholeNumber, settings_of
@@ -25,6 +26,7 @@ _HEADINGS = (
 _DTYPES = ("float32", "bfloat16", "float16")
 
 
+@cached(of_one())
 @click.command()
 @click.argument("model", shell_complete=references)
 @click.option("--prompt", type=WholeNumber(), default=512, help="Tokens of the prompt; 512.")

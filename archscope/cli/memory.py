@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.cached import cached, of_one
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import Asked, OneOf, Size, model_options
@@ -39,6 +40,7 @@ class Range(click.ParamType):
         return what, int(low), int(high), int(step) if step else default
 
 
+@cached(of_one("figure"))
 @click.command()
 @click.argument("model", shell_complete=references)
 @model_options()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archscope.calibrated import device_named
+from archscope.cli.cached import Given, cached, of_one
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
 from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 _OWN_TIMES = ("path", "self_ms")
 
 
+def _of_a_card(given: Given) -> Sequence[str] | None:
+    """The ceilings of the device at hand were measured, and depend on what it does just now."""
+    at_hand = given["device"].partition(":")[0] in ("cpu", "cuda")
+    return None if at_hand else of_one("figure")(given)
+
+
+@cached(_of_a_card)
 @click.command()
 @click.argument("model", shell_complete=references)
 @model_options()

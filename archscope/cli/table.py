@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from archscope.cli.cached import cached, of_one
 from archscope.cli.completion import references
 from archscope.cli.options import Asked, OneOf, model_options
 from archscope.cli.output import show
@@ -13,6 +14,7 @@ from archscope.report.table import FORMATS
 _LEVELS = ("layer", "block", "op")
 
 
+@cached(of_one())
 @click.command()
 @click.argument("model", shell_complete=references)
 @model_options()
