@@ -41,7 +41,9 @@ COMMANDS = {
     "device": Entry("archscope.cli.device:device", "Show what devices can do at most."),
     "env": Entry("archscope.cli.env:env", "Show what measurements here depend on."),
     "export": Entry("archscope.cli.export:export", "Write files for Perfetto, model-explorer."),
+    "report": Entry("archscope.cli.report:report", "Write tables and figures as a folder."),
     "study": Entry("archscope.cli.study:study", "Analyse whole grids of models, resumably."),
+    "cache": Entry("archscope.cli.cache:cache", "Show or clear the results that are kept."),
     "audit": Entry("archscope.cli.audit:audit", "Compare the counts of several tools."),
 }
 
