@@ -29,7 +29,7 @@ STARTUP_SECONDS = 60
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 COMMANDS = {
     "import torch": ["-c", "import torch"],
-    "archscope table vgg16": ["-m", "archscope", "table", "vgg16"],
+    "archscope table vgg16": ["-m", "archscope", "table", "vgg16", "--no-cache"],
 }
 
 
