@@ -78,7 +78,9 @@ def _read(path: str | Path, kind: str) -> dict[str, Any]:
 
 
 def _told(name: str, value: Any) -> str:
-    return f"torch {value}" if name == "torch" else str(value)[:10] if name == "date" else str(value)
+    return (
+        f"torch {value}" if name == "torch" else str(value)[:10] if name == "date" else str(value)
+    )
 
 
 def _plain(table: pd.DataFrame) -> dict[str, Any]:
@@ -113,7 +115,7 @@ def _frame(stored: Mapping[str, Any], where: str) -> pd.DataFrame:
 
 
 def _lines(content: Mapping[str, Any]) -> str:
-    """JSON with a line for each column, so that a change of one network is a change of few lines."""
+    """JSON with a line for each column, so that one network's change is a change of few lines."""
     about = json.dumps(content["about"])
     tables = []
     for table in content["tables"]:

@@ -1,0 +1,116 @@
+"""The folder of measured data: which devices and gradients there are, and under what conditions."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archscope.errors import InvalidInput
+from archscope.models.catalog import architectures
+
+_GRADIENTS = ("gradient-paths", "gradient-flow", "gradient-through-time")
+_IMAGE = 3  # sizes of an image: channels, height, width
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A machine that was measured."""
+
+    name: str  # of its file, without the ending
+    title: str
+    conditions: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]]
+
+    def networks(self, column: str) -> tuple[str, ...]:
+        """The image networks of the zoo with that measurement at the least batch size of all."""
+        found = [row for row in self.rows if row.get(column) is not None and _of_images(row)]
+        least = min((row["batch"] for row in found), default=None)
+        return tuple(dict.fromkeys(row["model"] for row in found if row["batch"] == least))
+
+    def why_not(self, kind: str) -> str:
+        """What the rows of a kind say of why they hold nothing."""
+        told = [row.get("status") for row in self.rows if row.get("kind") == kind]
+        reasons = dict.fromkeys(str(status) for status in told if status not in (None, "ok"))
+        return "; ".join(reasons) or f"no {kind} of this device has been measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that lies in the folder ``data`` of a report."""
+
+    folder: Path
+    devices: Sequence[Device]
+    gradients: frozenset[str]
+    about: Mapping[str, str]  # a line on each file
+
+
+def read(folder: Path) -> Measured:
+    """What a folder has; nothing if there is none.
+
+    Raises:
+        InvalidInput: a file cannot be read.
+    """
+    devices, gradients, about = [], set(), {}
+    for path in sorted(folder.glob("*")):
+        if path.suffix == ".json":
+            content = _json(path)
+            if "kind" in content and content["kind"] in _GRADIENTS:
+                gradients.add(content["kind"])
+            if {"conditions", "rows"} <= set(content):
+                devices.append(_device(path, content))
+            about[path.name] = _about(content)
+        elif path.name.endswith((".csv", ".csv.gz")):
+            about[path.name] = _about_rows(path)
+    return Measured(folder, devices, frozenset(gradients), about)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{path} holds no measurements with their conditions")
+    return content
+
+
+def _device(path: Path, content: Mapping[str, Any]) -> Device:
+    conditions = content["conditions"]
+    return Device(path.stem, str(conditions.get("title")), conditions, content["rows"])
+
+
+def _of_images(row: Mapping[str, Any]) -> bool:
+    found = architectures().get(row["model"])
+    return found is not None and len(found.input) == _IMAGE
+
+
+def _about(content: Mapping[str, Any]) -> str:
+    """Where and when, as far as the file says."""
+    told = content.get("about") or content.get("conditions") or content.get("environment") or {}
+    number = len(content.get("tables") or content.get("rows") or ())
+    parts = [
+        str(content.get("kind") or content.get("method") or "").replace("-", " "),
+        f"{number} {'networks' if 'tables' in content else 'rows'}" if number else "",
+        str(told.get("title") or told.get("device") or told.get("cpu") or ""),
+        f"{told['threads']} thread{'s' * (told['threads'] != 1)}" if told.get("threads") else "",
+        f"torch {told['torch']}" if told.get("torch") else "",
+        str(told.get("date") or "")[:10],
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _about_rows(path: Path) -> str:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    dates = sorted({row["date"][:10] for row in rows if row.get("date")})
+    when = f", {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else ""
+    return f"{len(rows)} rows{when}"
