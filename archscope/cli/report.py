@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from archscope.cli.compare import Progress
-from archscope.cli.errors import remark
+from archscope.cli.errors import INTERRUPTED, remark
 from archscope.errors import ArchscopeError, InvalidInput
 
 
@@ -62,5 +62,7 @@ def _run(arguments: Sequence[str]) -> None:
         with cli.make_context("archscope", list(arguments)) as context:
             cli.invoke(context)
     except click.exceptions.Exit as end:
+        if end.exit_code == INTERRUPTED:
+            raise KeyboardInterrupt from None
         if end.exit_code:
             raise ArchscopeError(f"`archscope {' '.join(arguments)}` failed") from None

@@ -24,9 +24,9 @@ def sections(measured: Measured) -> list[Section]:
         Section(
             "Canziani's ten figures: what is derived",
             "Figures 1, 2, 5, 6 and 10 of Canziani, Paszke and Culurciello, "
-            "[arXiv:1605.07678](https://arxiv.org/abs/1605.07678), for the networks of theirs that "
-            "the zoo has. They need no device. Their Figures 5 and 6 show what a board's operating "
-            "system had given away; these show what the network itself holds.",
+            "[arXiv:1605.07678](https://arxiv.org/abs/1605.07678), for their networks but ENet, "
+            "which is not in the zoo. They need no device. Their Figures 5 and 6 show what the "
+            "system of a board had given away; these show what the network itself holds.",
             derived_figures(),
         ),
         *measured_figures(measured),
@@ -57,7 +57,7 @@ def _inception() -> Section:
     return Section(
         "The two Inception modules",
         "The module as it was first thought of, and as GoogLeNet has it, with 1x1 convolutions "
-        "that reduce the channels before the large filters: two fifths of the work.",
+        "that reduce the channels before the large filters: a third of the work.",
         [
             Listing(
                 "Both beside each other",
@@ -111,8 +111,9 @@ def _depth(measured: Measured) -> Section:
                 Picture(
                     "gradient-flow",
                     "The gradient at every layer",
-                    "Without shortcuts the gradient changes by a factor per layer, and the deeper "
-                    "the network the less it resembles what the loss sent.",
+                    "Without shortcuts the gradient is multiplied by about the same factor at "
+                    "every layer on its way to the input, batch normalisation or not, so that it "
+                    "grows exponentially with depth; with shortcuts it keeps its size.",
                     ("gradient-flow", *FLOW),
                 ),
             ),
@@ -216,7 +217,9 @@ def _recurrent(measured: Measured) -> Section:
                     ("through-time", *RECURRENT, "--seq-len", str(STEPS)),
                 ),
             ),
-            Listing("An LSTM", "", ("depth", "lstm", "--through-time")),
+            Listing(
+                "An LSTM over ten steps", "", ("depth", "lstm", "--through-time", "--seq-len", "10")
+            ),
             Listing(
                 "Cells, and Karpathy's char-rnn",
                 "The whole sequence; parameters are the same at every step.",
@@ -251,7 +254,7 @@ def _growth() -> Section:
                 "resolution",
                 "Work over resolution",
                 "Convolutions grow with the area of the picture.",
-                ("scaling", *fully_convolutional, "--over", "input=128..512", "--cost", "macs"),
+                ("scaling", *fully_convolutional, "--over", "input=128..512:64", "--cost", "macs"),
             ),
             Picture(
                 "roofline-h100",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +34,10 @@ class Device:
         """What the rows of a kind say of why they hold nothing."""
         told = [row.get("status") for row in self.rows if row.get("kind") == kind]
         reasons = dict.fromkeys(str(status) for status in told if status not in (None, "ok"))
-        return "; ".join(reasons) or f"no {kind} of this device has been measured"
+        return (
+            "; ".join(reasons).removeprefix("not measured: ")
+            or f"no {kind} of this device has been measured"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,7 @@ def _about(content: Mapping[str, Any]) -> str:
 
 
 def _about_rows(path: Path) -> str:
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
-    dates = sorted({row["date"][:10] for row in rows if row.get("date")})
-    when = f", {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else ""
-    return f"{len(rows)} rows{when}"
+    with_conditions = path.with_name(f"{path.name.partition('.')[0]}.json")
+    if with_conditions.is_file():
+        return f"a row per measurement; its conditions are in {with_conditions.name}"
+    return "a row per network"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archscope.errors import ArchscopeError
 from archscope.models.catalog import Architecture, architectures
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from archscope.report import Report
 
-_MOST_LAYERS = 160  # rows that a page can show; longer networks repeat their blocks
+_MOST_LAYERS = 700  # rows that a page can show; longer networks repeat their blocks
 _COLUMNS = (
     *("model", "family", "year", "params", "macs", "activations", "peak_bytes"),
     *("training_peak_bytes", "depth", "paths", "mean_path", "top1"),
@@ -37,6 +38,7 @@ def zoo(say: Callable[[str], None]) -> Zoo:
     """
     from archscope.analysis import analyze
     from archscope.comparison import compare
+    from archscope.comparison.compare import INTERRUPTED
     from archscope.explorer import page
     from archscope.explorer.layers import SHOWN
     from archscope.report.compare import render
@@ -50,6 +52,8 @@ def zoo(say: Callable[[str], None]) -> Zoo:
         layers[name] = report.layers.filter(items=SHOWN)
     say("all together")
     frame = compare("*")
+    for name, reason in frame.attrs["failed"].items():
+        raise KeyboardInterrupt if reason == INTERRUPTED else ArchscopeError(f"{name}: {reason}")
     table = render(frame, "markdown", columns=list(_COLUMNS))
     return Zoo(_linked(table), pages, page(frame, layers))
 
