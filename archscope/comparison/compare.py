@@ -16,7 +16,8 @@ from archscope.comparison.order import relative_to as in_multiples
 from archscope.comparison.order import sort as sorted_by
 from archscope.comparison.origin import origin
 from archscope.comparison.pareto import pareto
-from archscope.comparison.row import DEFAULT, check_analyses, failed_row, network_row, reason
+from archscope.comparison.remembered import row as network_row
+from archscope.comparison.row import DEFAULT, check_analyses, failed_row, reason
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName, UnknownOption
 from archscope.sources import check_positive, expand, resolve
 from archscope.trace.execution import Execution

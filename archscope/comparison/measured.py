@@ -88,7 +88,7 @@ def read_measurements(file: str | Path) -> list[Row]:
 
 
 def _of_json(text: str) -> Any:
-    """A list of rows; or of a whole device, rows of all kinds under the conditions that they share."""
+    """A list of rows; or of a whole device, rows of all kinds under shared conditions."""
     content = json.loads(text)
     if not isinstance(content, dict) or not {"conditions", "rows"} <= set(content):
         return content

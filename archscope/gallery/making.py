@@ -27,7 +27,15 @@ def made(root: Path, run: Run, say: Say) -> dict[str, bytes]:
     Raises:
         ArchscopeError: measured data that cannot be read, or a command that failed.
     """
+    from archscope.comparison.remembered import remembering
+
+    with remembering():
+        return _made(root, run, say)
+
+
+def _made(root: Path, run: Run, say: Say) -> dict[str, bytes]:
     data = read(root / "data")
+    networks = zoo(say)
     whole = sections(data)
     files: dict[str, bytes] = {}
     tables: dict[Listing, str] = {}
@@ -39,7 +47,6 @@ def made(root: Path, run: Run, say: Say) -> dict[str, bytes]:
             elif isinstance(item, Listing):
                 say(item.title)
                 tables[item] = _output(item, ".md", root, Path(folder), run).decode()
-    networks = zoo(say)
     files |= _encoded({f"tables/{name}.md": text for name, text in networks.pages.items()})
     files["explorer.html"] = networks.explorer.encode()
     files["README.md"] = page(root.name, whole, tables, networks.table, data).encode()
