@@ -1,4 +1,4 @@
-"""Puts the results of ``benchmarks/`` into the site, where they stay one file for two readers."""
+"""Puts ``benchmarks/results`` and ``reports`` into the site: one file for two readers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 _RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+_REPORT = Path(__file__).parents[2] / "reports"
 _IN_THE_REPOSITORY, _ON_THE_SITE = "](../benchmarks/results/", "](benchmarks/"
 
 
 def on_files(files: Files, *, config: Any) -> Files:
-    """Add every table of results as a page."""
+    """Add every table of results as a page, and the report with all that it links to."""
     for page in sorted(_RESULTS.glob("*.md")):
         content = page.read_text(encoding="utf-8")
         files.append(File.generated(config, f"benchmarks/{page.name}", content=content))
+    for path in sorted(path for path in _REPORT.rglob("*") if path.is_file()):
+        place = f"report/{path.relative_to(_REPORT).as_posix()}"
+        files.append(File.generated(config, place, abs_src_path=str(path)))
     return files
 
 

@@ -1,5 +1,8 @@
 """A difference between report and code is found, and one that no eye sees is none."""
 
+import base64
+import gzip
+
 import pytest
 
 from archscope.errors import InvalidInput
@@ -65,6 +68,16 @@ def test_of_another_matplotlib_only_texts_are_compared(report):
     assert not checking.same_matplotlib(report)
     assert found(report, drawing=DRAWING.replace("1.25", "7")) == []
     assert found(report, drawing=DRAWING.replace("ResNet-50", "VGG")) != []
+
+
+def test_pages_are_compared_by_what_is_packed_into_them(tmp_path):
+    def page(text, level):
+        packed = base64.b64encode(gzip.compress(text, level, mtime=level)).decode()
+        return f'<script type="text/plain" id="pack-0">{packed}</script>'.encode()
+
+    write(tmp_path, {"explorer.html": page(b"layers", 1)})
+    assert checking.differences(tmp_path, {"explorer.html": page(b"layers", 9)}) == []
+    assert checking.differences(tmp_path, {"explorer.html": page(b"others", 1)}) != []
 
 
 def test_a_folder_without_a_report_is_refused(tmp_path):

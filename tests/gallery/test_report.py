@@ -1,0 +1,114 @@
+"""``archscope report``: the committed report is the code's, and its commands make what it shows."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from archscope.cli import main
+from archscope.gallery.checking import same_drawing, same_matplotlib, texts
+
+REPORT = Path(__file__).parents[2] / "reports"
+PAGE = (REPORT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```sh\narchscope (.+)\n```", PAGE)
+
+
+def run(line):
+    with pytest.raises(SystemExit) as end:
+        main(shlex.split(line))
+    return end.value.code
+
+
+def command(start):
+    (found,) = [line for line in COMMANDS if line.startswith(start)]
+    return found
+
+
+def test_the_committed_report_is_what_the_code_makes(capsys):
+    code = run(f"report --check -o {REPORT}")
+    assert (capsys.readouterr().out, code) == ("", 0), "run: archscope report -o reports"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "plot layers vgg16",
+        "plot gradient-flow",
+        "plot accuracy-vs-ops",
+        "plot through-time",
+        "plot depth",
+    ],
+)
+def test_a_figures_command_makes_it(start, tmp_path, monkeypatch):
+    line = command(start)
+    shutil.copytree(REPORT / "data", tmp_path / "reports" / "data")
+    (tmp_path / "reports" / "figures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run(line) == 0
+    place = shlex.split(line)[-1]
+    made = (tmp_path / place).read_text(encoding="utf-8")
+    shown = (REPORT.parent / place).read_text(encoding="utf-8")
+    assert place.removeprefix("reports/") in PAGE
+    assert texts(made) == texts(shown)
+    assert same_drawing(made, shown) or not same_matplotlib(REPORT)
+
+
+@pytest.mark.parametrize(
+    "start", ["table vgg16", "compare inception-naive", "memory resnet50", "depth lstm"]
+)
+def test_a_tables_command_prints_it(start, capsys):
+    assert run(command(start)) == 0
+    assert capsys.readouterr().out in PAGE
+
+
+@pytest.mark.parametrize("name", ["googlenet", "resnet1202-cifar", "lstm"])
+def test_a_networks_page_has_what_its_commands_print(name, capsys):
+    page = (REPORT / "tables" / f"{name}.md").read_text(encoding="utf-8")
+    lines = re.findall(r"```sh\narchscope (.+)\n```", page)
+    assert lines
+    for line in lines:
+        assert run(line) == 0
+        assert capsys.readouterr().out in page
+
+
+def test_every_link_of_the_page_leads_somewhere():
+    places = re.findall(r"\]\((?!https?:)([^)]+)\)", PAGE)
+    anchors = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
+    }
+    missing = [
+        place
+        for place in places
+        if not (place[1:] in anchors if place.startswith("#") else (REPORT / place).is_file())
+    ]
+    assert len(places) > 80
+    assert missing == []
+
+
+def test_the_report_is_small_enough_for_a_repository():
+    sizes = [path.stat().st_size for path in REPORT.rglob("*") if path.is_file()]
+    assert sum(sizes) < 8e6
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("report --check -o {0}", "holds no report; `archscope report -o {0}` writes one"),
+        ("report --check --measure", "either --check or --measure"),
+        ("report -o {0}/no/where", "there is no directory"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_line(line, message, tmp_path, capsys):
+    assert run(line.format(tmp_path)) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert message.format(tmp_path) in told
+
+
+def test_a_foreign_folder_is_refused_before_anything_is_made(tmp_path, capsys):
+    (tmp_path / "README.md").write_text("mine")
+    assert run(f"report -o {tmp_path}") == 2
+    assert "no report has written that" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
