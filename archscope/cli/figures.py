@@ -340,9 +340,15 @@ def _with_effective_depth(request: Request) -> pd.DataFrame:
 
     request.models = tuple(expand(request.models))
     tables = _stored(request, "gradient-paths") or []
-    found = {table.attrs["model"]: table.attrs["effective_depth"] for table in tables}
+    found = {table.attrs["model"]: table.attrs for table in tables}
     frame = _compared(replace(request, measured=()), "depth")
-    return frame.assign(effective_depth=[found[model] for model in frame["model"]])
+    columns = {"effective_depth": "effective_depth", "device_title": "device"}
+    columns |= {name: name for name in ("date", "torch")}
+    told = {
+        column: [found[model].get(name) for model in frame["model"]]
+        for column, name in columns.items()
+    }
+    return frame.assign(**told)
 
 
 def _timeline(request: Request) -> Figure:

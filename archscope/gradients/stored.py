@@ -49,20 +49,20 @@ def load(path: str | Path, kind: str, models: Iterable[str]) -> list[pd.DataFram
         models: references as they were measured.
 
     Returns:
-        The tables; ``conditions`` among their ``attrs`` ends with device, version and date.
+        The tables; their ``attrs`` have ``device``, ``date`` and ``torch`` too, with which
+        ``conditions`` ends.
 
     Raises:
         InvalidInput: the file cannot be read, is of another kind, or has no such model.
     """
     content = _read(path, kind)
     about = content["about"]
-    where = ", ".join(_told(name, about[name]) for name in _ABOUT if about.get(name))
     known = {str(table["attrs"]["model"]): table for table in content["tables"]}
     missing = [model for model in models if model not in known]
     if missing:
         there = ", ".join(known)
         raise InvalidInput(f"{path} has no gradient of {', '.join(missing)}; it has {there}")
-    return [_frame(known[model], where) for model in models]
+    return [_frame(known[model], about) for model in models]
 
 
 def _read(path: str | Path, kind: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _frame(stored: Mapping[str, Any], where: str) -> pd.DataFrame:
+def _frame(stored: Mapping[str, Any], about: Mapping[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     columns = {
@@ -109,8 +109,9 @@ def _frame(stored: Mapping[str, Any], where: str) -> pd.DataFrame:
     floating = [name for name in columns if name not in ("length", "paths", "layer", "path", "lag")]
     table[floating] = table[floating].astype("float64")
     attrs = {name: tuple(v) if isinstance(v, list) else v for name, v in stored["attrs"].items()}
+    where = ", ".join(_told(name, about[name]) for name in _ABOUT if about.get(name))
     attrs["conditions"] = f"{attrs['conditions']}, measured on {where}"
-    table.attrs = attrs
+    table.attrs = {**attrs, **{name: about.get(name) for name in _ABOUT}}
     return table
 
 

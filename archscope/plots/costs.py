@@ -13,7 +13,7 @@ from archscope.errors import InvalidInput
 from archscope.plots import bubbles
 from archscope.plots.bubbles import Axis
 from archscope.plots.captions import accuracy as accuracy_of
-from archscope.plots.captions import caption, conditions
+from archscope.plots.captions import caption, conditions, measured
 from archscope.plots.operations import TOP1, line_entry, millions
 from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, points
 from archscope.plots.sheet import Block, begin
@@ -139,15 +139,18 @@ def accuracy_vs_depth(
             caption(
                 accuracy_of(drawn_rows(frame, found), main),
                 conditions(drawn_rows(frame, found)),
-                "Effective depth is measured with random weights."
-                if column == "effective_depth"
-                else "",
+                _how_deep(frame) if column == "effective_depth" else "",
                 left_out(frame, found, "for want of an accuracy or a depth"),
             ),
             "Accuracy versus depth",
             _rising(found),
             "networks that no shallower one beats",
         )
+
+
+def _how_deep(frame: pd.DataFrame) -> str:
+    told = "Effective depth is of random weights."
+    return f"{told} {measured(frame)}" if "date" in frame else told
 
 
 def _deepest_known(frame: pd.DataFrame) -> str:
