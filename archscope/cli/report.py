@@ -28,7 +28,7 @@ def report(ctx: click.Context, folder: str, check: bool, measure: bool) -> None:
 
     import torch  # noqa: F401  # in whose presence no command answers from a cache
 
-    from archscope.gallery.checking import differences, same_matplotlib
+    from archscope.gallery.checking import differences, existing, same_matplotlib
     from archscope.gallery.folder import read_manifest, refuse_foreign, write
     from archscope.gallery.making import made
     from archscope.gallery.measuring import measure as measure_gradients
@@ -36,15 +36,15 @@ def report(ctx: click.Context, folder: str, check: bool, measure: bool) -> None:
     root = Path(folder)
     root = root if root.name else root.resolve()  # its name is part of what is written
     say = Progress()
-    before = read_manifest(root)
     if check:
+        drawn_by = existing(root).matplotlib
         found = differences(root, made(root, _run, say))
         if not same_matplotlib(root):
-            remark(f"figures are compared by their texts: matplotlib {before.matplotlib} drew them")
+            remark(f"figures are compared by their texts: matplotlib {drawn_by} drew them")
         for line in found:
             click.echo(line)
         ctx.exit(1 if found else 0)
-    refuse_foreign(root, before, {"README.md": b""})
+    refuse_foreign(root, read_manifest(root), {"README.md": b""})
     if measure:
         measure_gradients(root / "data", remark)
     write(root, made(root, _run, say))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from archscope.errors import InvalidInput
-from archscope.gallery.folder import read_manifest
+from archscope.gallery.folder import Manifest, read_manifest
 
 # A number in a drawing may differ by as little as no eye sees: processors round differently.
 _TOLERANCE = 0.02  # points
@@ -32,9 +32,7 @@ def differences(root: Path, files: Mapping[str, bytes]) -> list[str]:
     Raises:
         InvalidInput: there is no report.
     """
-    manifest = read_manifest(root)
-    if not manifest.files:
-        raise InvalidInput(f"'{root}' holds no report; `archscope report -o {root}` writes one")
+    manifest = existing(root)
     exact = same_matplotlib(root)
     found = [f"{name} is no longer made" for name in manifest.files if name not in files]
     for name, content in files.items():
@@ -46,6 +44,18 @@ def differences(root: Path, files: Mapping[str, bytes]) -> list[str]:
         if there != content:
             found += _different(name, there.decode(), content.decode(), exact)
     return sorted(found)
+
+
+def existing(root: Path) -> Manifest:
+    """What the report in a folder consists of.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    manifest = read_manifest(root)
+    if not manifest.files:
+        raise InvalidInput(f"'{root}' holds no report; `archscope report -o {root}` writes one")
+    return manifest
 
 
 def same_matplotlib(root: Path) -> bool:

@@ -113,7 +113,7 @@ def _depth(measured: Measured) -> Section:
                     "The gradient at every layer",
                     "Without shortcuts the gradient is multiplied by about the same factor at "
                     "every layer on its way to the input, batch normalisation or not, so that it "
-                    "grows exponentially with depth; with shortcuts it keeps its size.",
+                    "grows exponentially with depth; with shortcuts it hardly does.",
                     ("gradient-flow", *FLOW),
                 ),
             ),
@@ -232,7 +232,7 @@ def _recurrent(measured: Measured) -> Section:
                 "recurrent-scaling",
                 "Work over the length of the sequence",
                 "Proportional, whatever the cell.",
-                ("scaling", *RECURRENT, "--over", "seq_len=16..512:16", "--cost", "macs"),
+                ("scaling", *RECURRENT, "--over", "seq_len=64..512:64", "--cost", "macs"),
             ),
         ],
     )

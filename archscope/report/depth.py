@@ -11,7 +11,7 @@ from archscope.analyzers.depth import depth, path_counts, path_summary, quantile
 from archscope.analyzers.routes import Count
 from archscope.report.drawing import table
 from archscope.report.numbers import count as short
-from archscope.report.numbers import exact, percent, shape
+from archscope.report.numbers import exact, percent, plural, shape
 from archscope.report.table import Table
 from archscope.trace.records import Trace
 
@@ -111,7 +111,9 @@ class DepthReport:
         shown = {k: n for k, n in self.lengths.items() if n >= LEAST_SHARE * number}
         rest = len(self.lengths) - len(shown)
         caption = (
-            [f"{rest} lengths with less than 0.1 % of the paths are not shown."] if rest else []
+            [f"Not shown: {plural(rest, 'length')} with less than 0.1 % of the paths."]
+            if rest
+            else []
         )
         return table(
             "distribution of the lengths",
