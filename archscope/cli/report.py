@@ -34,7 +34,7 @@ def report(ctx: click.Context, folder: str, check: bool, measure: bool) -> None:
     from archscope.gallery.measuring import measure as measure_gradients
 
     root = Path(folder)
-    root = root if root.name else root.resolve()  # its name is part of what is written
+    root = root if root.name not in ("", "..") else root.resolve()  # its name is written
     say = Progress()
     if check:
         drawn_by = existing(root).matplotlib

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from archscope.gallery.data import Device, Measured
 from archscope.gallery.items import DATA, Absent, Item, Picture, Section
@@ -71,7 +72,7 @@ def _conditions(device: Device) -> str:
     text = (
         f"Measured on {device.title}, {on}{known.get('dtype')}, torch {known.get('torch')}, "
         f"{str(known.get('date'))[:10]}; all conditions and samples are in "
-        f"[data/{device.name}.json](data/{device.name}.json)."
+        f"[data/{device.name}.json](data/{quote(device.name)}.json)."
     )
     others = any(row.get("disturbed") for row in device.rows)
     return f"{text} Other programs ran at the same time, as the rows say." if others else text

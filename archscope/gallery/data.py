@@ -49,6 +49,12 @@ class Measured:
     gradients: frozenset[str]
     about: Mapping[str, str]  # a line on each file
 
+    @property
+    def explored(self) -> tuple[str, ...]:
+        """The file of the first device with latencies; a network has those of one device only."""
+        timed = [device for device in self.devices if device.networks("latency_ms_p50")]
+        return tuple(f"{device.name}.json" for device in timed[:1])
+
 
 def read(folder: Path) -> Measured:
     """What a folder has; nothing if there is none.

@@ -35,7 +35,7 @@ def made(root: Path, run: Run, say: Say) -> dict[str, bytes]:
 
 def _made(root: Path, run: Run, say: Say) -> dict[str, bytes]:
     data = read(root / "data")
-    networks = zoo(say)
+    networks = zoo([str(data.folder / name) for name in data.explored], say)
     whole = sections(data)
     files: dict[str, bytes] = {}
     tables: dict[Listing, str] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from archscope.gallery.data import Measured
 from archscope.gallery.items import Absent, Item, Listing, Picture, Section, shown
@@ -41,12 +43,12 @@ def page(
     """
     titles = [*(section.title for section in sections), "The zoo", "Data"]
     contents = "\n".join(f"- [{title}](#{_anchor(title)})" for title in titles)
-    parts = [_INTRODUCTION.format(root=root), f"{contents}\n"]
+    parts = [_INTRODUCTION.format(root=shlex.quote(root)), f"{contents}\n"]
     for section in sections:
         parts += [f"## {section.title}\n", f"{section.text}\n" if section.text else ""]
         for item in section.items:
             parts += _item(item, root, tables)
-    parts += _zoo(root, zoo)
+    parts += _zoo(root, zoo, data)
     parts += _data(data)
     return "\n".join(part for part in parts if part)
 
@@ -59,7 +61,7 @@ def _item(item: Item, root: str, tables: Mapping[Listing, str]) -> Iterator[str]
     if item.text:
         yield f"{item.text}\n"
     if isinstance(item, Picture):
-        yield f"![{item.title}]({item.file})\n"
+        yield f"![{item.title}]({quote(item.file)})\n"
     else:
         yield tables[item]
     yield _command(shown(item, root))
@@ -69,13 +71,15 @@ def _command(line: str) -> str:
     return f"```sh\n{line}\n```\n"
 
 
-def _zoo(root: str, table: str) -> Iterator[str]:
+def _zoo(root: str, table: str, data: Measured) -> Iterator[str]:
     yield "## The zoo\n"
     yield "Each name leads to the network's own tables, by block and by layer.\n"
     yield table
     yield _command(shown(Listing("The zoo", "", TABLE), root))
     yield "The explorer:\n"
-    yield _command(f"archscope explore '*' -o {root}/explorer.html")
+    measured = [word for name in data.explored for word in ("--measured", f"{root}/data/{name}")]
+    words = ["archscope", "explore", "*", *measured, "-o", f"{root}/explorer.html"]
+    yield _command(shlex.join(words))
 
 
 def _data(data: Measured) -> Iterator[str]:
@@ -85,7 +89,7 @@ def _data(data: Measured) -> Iterator[str]:
         return
     yield "| file | what it holds |\n|---|---|"
     for name, told in data.about.items():
-        yield f"| [{name}](data/{name}) | {told} |"
+        yield f"| [{name}](data/{quote(name)}) | {told} |"
     yield (
         "\nGradients are measured again, on another machine with other last digits, by "
         "`archscope report --measure`; devices by the commands of `benchmarks/`.\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,11 @@ class Zoo:
     explorer: str  # an HTML page
 
 
-def zoo(say: Callable[[str], None]) -> Zoo:
+def zoo(measured: Sequence[str], say: Callable[[str], None]) -> Zoo:
     """Analyse the whole zoo.
 
     Args:
+        measured: files whose latencies the explorer has, too.
         say: called with a line of text before each network.
     """
     from archscope.analysis import analyze
@@ -55,7 +56,7 @@ def zoo(say: Callable[[str], None]) -> Zoo:
     for name, reason in frame.attrs["failed"].items():
         raise KeyboardInterrupt if reason == INTERRUPTED else ArchscopeError(f"{name}: {reason}")
     table = render(frame, "markdown", columns=list(_COLUMNS))
-    return Zoo(_linked(table), pages, page(frame, layers))
+    return Zoo(_linked(table), pages, page(compare("*", measured=measured), layers))
 
 
 TABLE = ("compare", "*", "--columns", ",".join(_COLUMNS))

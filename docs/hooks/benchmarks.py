@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 _RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 _REPORT = Path(__file__).parents[2] / "reports"
@@ -23,6 +24,8 @@ def on_files(files: Files, *, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links to a result to its page."""
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+    """Lead links to a result to its page; write "<" as Python's Markdown knows it, not GitHub's."""
+    if page.file.src_uri.startswith("report/"):
+        return markdown.replace("\\<", "&lt;")
     return markdown.replace(_IN_THE_REPOSITORY, _ON_THE_SITE)

@@ -112,3 +112,11 @@ def test_a_foreign_folder_is_refused_before_anything_is_made(tmp_path, capsys):
     assert run(f"report -o {tmp_path}") == 2
     assert "no report has written that" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_the_explorers_command_makes_it(tmp_path, monkeypatch):
+    shutil.copytree(REPORT / "data", tmp_path / "reports" / "data")
+    monkeypatch.chdir(tmp_path)
+    assert run(command("explore")) == 0
+    made = (tmp_path / "reports" / "explorer.html").read_bytes()
+    assert made == (REPORT / "explorer.html").read_bytes()
