@@ -63,16 +63,15 @@ def read(folder: Path) -> Measured:
         InvalidInput: a file cannot be read.
     """
     devices, gradients, about = [], set(), {}
-    for path in sorted(folder.glob("*")):
-        if path.suffix == ".json":
-            content = _json(path)
-            if "kind" in content and content["kind"] in _GRADIENTS:
-                gradients.add(content["kind"])
-            if {"conditions", "rows"} <= set(content):
-                devices.append(_device(path, content))
-            about[path.name] = _about(content)
-        elif path.name.endswith((".csv", ".csv.gz")):
-            about[path.name] = _about_rows(path)
+    for path in sorted(folder.glob("*.json")):
+        content = _json(path)
+        if content.get("kind") in _GRADIENTS:
+            gradients.add(content["kind"])
+        if {"conditions", "rows"} <= set(content):
+            devices.append(_device(path, content))
+        about[path.name] = _about(content)
+        if path.with_suffix(".csv").is_file():
+            about[f"{path.stem}.csv"] = f"a table of them; conditions are in {path.name}"
     return Measured(folder, devices, frozenset(gradients), about)
 
 
@@ -109,10 +108,3 @@ def _about(content: Mapping[str, Any]) -> str:
         str(told.get("date") or "")[:10],
     ]
     return ", ".join(part for part in parts if part)
-
-
-def _about_rows(path: Path) -> str:
-    with_conditions = path.with_name(f"{path.name.partition('.')[0]}.json")
-    if with_conditions.is_file():
-        return f"a row per measurement; its conditions are in {with_conditions.name}"
-    return "a row per network"
