@@ -74,7 +74,7 @@ def _different(name: str, there: str, made: str, exact: bool) -> Iterator[str]:
         elif exact and not same_drawing(there, made):
             yield f"{name}: it is drawn differently"
     elif name.endswith(".html"):
-        if _unpacked(there) != _unpacked(made):
+        if unpacked(there) != unpacked(made):
             yield f"{name}: it holds something else"
     else:
         yield f"{name}: {_first_difference(there, made)}"
@@ -92,7 +92,7 @@ def _short(line: str) -> str:
     return line if len(line) <= 60 else f"{line[:57]}..."
 
 
-def _unpacked(page: str) -> str:
+def unpacked(page: str) -> str:
     """The explorer with its layers as text, since versions of zlib do not compress alike."""
     return _PACK.sub(lambda m: m[1] + gzip.decompress(base64.b64decode(m[2])).decode(), page)
 
