@@ -5,6 +5,7 @@ import json
 import pytest
 
 from archscope.comparison import compare
+from archscope.comparison.measured import measurements
 from archscope.errors import InvalidInput, UnknownName
 
 COUNTS = ("compute",)
@@ -116,3 +117,17 @@ def test_a_file_of_anything_else_is_refused(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(InvalidInput, match=message):
         measured(file)
+
+
+def test_a_whole_devices_file_tells_its_conditions_with_every_row(tmp_path):
+    conditions = {"device": "cpu", "title": "Some CPU", "date": "2026-11-20", "dtype": "fp32"}
+    rows = [
+        {"kind": "ceilings", "model": "", "batch": 0, "tflops": 1.0},
+        {"kind": "latency", "model": "alexnet", "batch": 1, "latency_ms_p50": 5.0, "status": "ok"},
+        {"kind": "energy", "model": "alexnet", "batch": 1, "status": "not measured"},
+    ]
+    file = tmp_path / "some-cpu.json"
+    file.write_text(json.dumps({"conditions": conditions, "rows": rows}))
+    (row,) = measurements([file])
+    assert row["latency_ms_p50"] == 5.0
+    assert (row["device_title"], row["date"], row["dtype"]) == ("Some CPU", "2026-11-20", "fp32")
