@@ -76,7 +76,9 @@ class Over(click.ParamType):
     default="single-crop",
     help="Of accuracies; others are drawn hollow.",
 )
-@click.option("--measured", multiple=True, metavar="FILE", help="Of latency, energy or report --measure.")
+@click.option(
+    "--measured", multiple=True, metavar="FILE", help="Of latency, energy or report --measure."
+)
 @click.option("--measured-where", metavar="CONDITION", help="Its rows: \"device == 'cuda:0'\".")
 @click.option("--ops", type=OneOf("ops", ("flops", "macs")), default="flops", help="What counts.")
 @click.option("--density-lines", is_flag=True, help="Lines of equal accuracy per operation.")

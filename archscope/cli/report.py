@@ -13,7 +13,9 @@ from archscope.errors import ArchscopeError, InvalidInput
 
 
 @click.command()
-@click.option("-o", "--output", "folder", default="reports", metavar="FOLDER", help="reports.")
+@click.option(
+    "-o", "--output", "folder", default="reports", metavar="FOLDER", help="reports if absent."
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the report differs.")
 @click.option("--measure", is_flag=True, help="Measure gradients first; takes several minutes.")
 @click.pass_context
