@@ -69,9 +69,10 @@ class Finding:
         value += f" ({self.conditions})" if self.conditions else ""
         if self.kept:
             return f"{self.bound}: {value}"
-        share = f" ({float(100 * self.missed_by / self.bound.limit):.1f} %)"
+        limit = self.bound.limit
+        share = f" ({float(100 * self.missed_by / limit):.1f} %)" if limit else ""
         text = f"{self.bound} is missed by {written(self.bound.cost, self.missed_by)}"
-        text += f"{share if self.bound.limit else ''}: {value}"
+        text += f"{share}: {value}"
         return f"{text}; most in {', '.join(self.spenders)}" if self.spenders else text
 
 

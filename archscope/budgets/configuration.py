@@ -69,9 +69,13 @@ def read_budgets(path: str | Path = "pyproject.toml") -> list[Budget]:
     try:
         with Path(path).open("rb") as file:
             content = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
-    tables = content.get("tool", {}).get("archscope", {}).get("budgets", {})
+    tables: Any = content
+    for key in ("tool", "archscope", "budgets"):
+        tables = tables.get(key, {})
+        if not isinstance(tables, dict):
+            raise InvalidInput(f"{path}: {key} is no table; write [tool.archscope.budgets.MODEL]")
     return [_budget(path, reference, table) for reference, table in tables.items()]
 
 
@@ -81,6 +85,8 @@ def _budget(path: str | Path, reference: str, table: Any) -> Budget:
             f"{path}: the budget of {reference} is no table; write "
             f'[tool.archscope.budgets."{reference}"] with max-macs = "4.2G" below'
         )
+    if not isinstance(table.get("options", {}), dict):
+        raise InvalidInput(f"{path}: the options of {reference} are no table")
     bounds = [bound_named(key, limit) for key, limit in table.items() if key not in SETTINGS]
     settings = {key: table[key] for key in ("batch", "input", "inputs", "mode") if key in table}
     budget = Budget(

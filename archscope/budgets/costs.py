@@ -13,6 +13,7 @@ from archscope.errors import InvalidInput, UnknownName
 _COUNTS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BYTES = {f"{prefix}B": factor for prefix, factor in _COUNTS.items()}
 _BYTES |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)}
+_LARGEST = 10**30
 _EXAMPLES = {
     "count": "26M or 4.2G",
     "bytes": "200MiB or 1.5GB",
@@ -69,11 +70,13 @@ def quantity(text: str | float, unit: str = "bytes") -> Fraction:
     Raises:
         InvalidInput: it is no number, is negative, or has another unit; a share is more than 1.
     """
-    match = re.fullmatch(r"\s*(\d+\.?\d*(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*", str(text))
+    match = re.fullmatch(r"\s*(\d+\.?\d*(?:[eE][+-]?\d{1,2})?)\s*([A-Za-z]*)\s*", str(text))
     known = {name.lower(): factor for name, factor in _UNITS[unit].items()}
     if match is None or match[2].lower() not in known:
         raise InvalidInput(f"'{text}' is no quantity; write {_EXAMPLES[unit]}")
     value = Fraction(match[1]) * known[match[2].lower()]
+    if value > _LARGEST:
+        raise InvalidInput(f"'{text}' is more than any network has; write {_EXAMPLES[unit]}")
     if unit == "share" and value > 1:
         raise InvalidInput(f"'{text}' is no share, which is 1 at most; write {_EXAMPLES[unit]}")
     return value
