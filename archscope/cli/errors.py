@@ -34,11 +34,32 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
         return _refuse(str(error))
     except click.ClickException as error:
         return _refuse(_usage(error))
+    except SystemExit as end:  # no command ends so: the code that a person gave did
+        return _refuse(f"the model's own code ended the program, with exit({end.code!r})")
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
         _discard_output()
         return 0
+
+
+_kept_for_data: list[TextIO] = []
+
+
+def stdout() -> TextIO:
+    """Where data goes, also while models print to stderr."""
+    return _kept_for_data[-1] if _kept_for_data else sys.stdout
+
+
+@contextmanager
+def models_print_to_stderr() -> Iterator[None]:
+    """Keep stdout for data: what a model's own code prints is no part of a command's answer."""
+    _kept_for_data.append(sys.stdout)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = _kept_for_data.pop()
 
 
 def write(text: str) -> None:
@@ -47,10 +68,11 @@ def write(text: str) -> None:
     Raises:
         ArchscopeError: it cannot be written, to a full disk for instance.
     """
-    encoding = sys.stdout.encoding or "utf-8"
+    stream = stdout()
+    encoding = stream.encoding or "utf-8"
     with _written():
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-        sys.stdout.flush()
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.flush()
 
 
 def write_bytes(stream: TextIO, data: bytes) -> None:
@@ -103,4 +125,4 @@ def _one_line(text: str) -> str:
 
 def _discard_output() -> None:
     """Python flushes stdout once more when it ends; let that go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout().fileno())

@@ -10,7 +10,7 @@ import click
 
 from archscope.cli.compare import Progress, of_study
 from archscope.cli.compare import compare as compare_command
-from archscope.cli.errors import INTERRUPTED, remark
+from archscope.cli.errors import INTERRUPTED, models_print_to_stderr, remark
 from archscope.cli.options import settings_of
 from archscope.cli.output import refuse_unwritable
 from archscope.errors import ArchscopeError, InvalidInput
@@ -38,6 +38,7 @@ def _with_options_of_compare(command: click.Command) -> click.Command:
 @click.option(
     "-o", "--output", "file", required=True, metavar="FILE", help="A name that ends in .html."
 )
+@models_print_to_stderr()
 @click.pass_context
 def explore(
     ctx: click.Context,

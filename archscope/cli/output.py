@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.cli.errors import remark, write
+from archscope.cli.errors import remark, stdout, write
 from archscope.errors import InvalidInput
 from archscope.report.table import FORMATS
 
@@ -119,11 +118,11 @@ def refuse_unwritable(
 
 
 def _draws_rules() -> bool:
-    return sys.stdout.isatty() and (sys.stdout.encoding or "").lower().startswith("utf")
+    return stdout().isatty() and (stdout().encoding or "").lower().startswith("utf")
 
 
 def _has_colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.getenv("TERM") != "dumb"
+    return stdout().isatty() and not os.environ.get("NO_COLOR") and os.getenv("TERM") != "dumb"
 
 
 def _width() -> int:

@@ -38,7 +38,7 @@ def resolve(reference: str, request: Request) -> Subject:
         _check_options(reference, found, request)
         try:
             model, warnings = built(lambda: found(**request.options), real=request.real)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InvalidInput(f"{reference} raised {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"{reference} gives a {type(model).__name__}, not a torch.nn.Module")
@@ -78,7 +78,7 @@ def _run(path: Path) -> ModuleType:
     with _first_on_path(folder):
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # one that ends the program is a script
             raise ArchscopeError(f"{path} raised {type(error).__name__}: {error}") from error
     if folder not in sys.path:  # for imports inside its functions, behind everything installed
         sys.path.append(folder)
@@ -103,7 +103,7 @@ def _imported(name: str) -> ModuleType:
             f"there is no module {error.name or name}; references are NAME of the zoo, "
             "torchvision:NAME, timm:NAME, hf:CONFIG, FILE.py:NAME, package.module:NAME or FILE.pt2"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ArchscopeError(f"{name} raised {type(error).__name__}: {error}") from error
 
 
