@@ -13,8 +13,8 @@ from click.core import ParameterSource
 from archscope.cache.transcript import unnoted
 from archscope.cli.cached import Given, cached
 from archscope.cli.completion import references
-from archscope.cli.errors import INTERRUPTED, remark
-from archscope.cli.options import WholeNumber, settings_of
+from archscope.cli.errors import INTERRUPTED, models_print_to_stderr, remark
+from archscope.cli.options import WholeNumber, names_of, settings_of
 from archscope.cli.output import deliver
 from archscope.cli.tables import output_options
 from archscope.errors import InvalidInput, UnknownName
@@ -68,6 +68,7 @@ def _networks(given: Given) -> Sequence[str] | None:
 @click.option("--sort", multiple=True, metavar="COLUMN[,desc]", help="As often as needed.")
 @click.option("--columns", metavar="NAMES", help="model,macs,top1: exactly these.")
 @output_options
+@models_print_to_stderr()
 @click.pass_context
 def compare(
     ctx: click.Context,
@@ -98,7 +99,9 @@ def compare(
     latency_ms_p50 throughput_per_s energy_mj power_w pareto status remarks; with --relative-to also
     params_relative and so on.
     """
-    names = _names(columns)
+    names = names_of("--columns", columns)
+    if how["measured_where"] is not None and not how["measured"]:
+        raise InvalidInput("--measured-where is for the rows of a --measured file; give one")
     if stored is not None:
         frame = of_study(ctx, stored, models, how)
         _deliver(ctx, frame, names, format, width, file)
@@ -115,7 +118,7 @@ def compare(
     frame = compared(
         models,
         input=[parse_input(text) for text in inputs] or None,
-        analyses=_names(analyses) or ANALYSES[:-1],
+        analyses=names_of("--analyses", analyses) or ANALYSES[:-1],
         execution={} if dtype is None else {"dtype": dtype},
         progress=Progress(),
         **how,
@@ -166,10 +169,6 @@ def of_study(
     found = frame(stored, models, accuracy=how["accuracy"], protocol=how["protocol"])
     wanted = {name: how[name] for name in ("relative_to", "where", "sort") if name in how}
     return arranged(found, **wanted)
-
-
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 class Progress:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 @click.option("--gradient", is_flag=True, help="Measure the gradient by path length (or by lag).")
 @click.option("--data", metavar="FILE", help="Samples for --gradient: .npy, .npz or .pt.")
 @click.option("--checkpoint", metavar="FILE", help="Weights: .safetensors or a state dictionary.")
-@click.option("--samples", type=WholeNumber(), default=4, help="Samples for --gradient; 4.")
-@click.option("--seeds", type=WholeNumber(), default=1, help="Initialisations; 1.")
+@click.option("--samples", type=WholeNumber(), help="Samples for --gradient; 4.")
+@click.option("--seeds", type=WholeNumber(), help="Initialisations; 1.")
 @click.option("--max-memory", metavar="SIZE", help="What --gradient may take: 500MiB, 4GiB.")
 @output_options
 def depth(
@@ -45,8 +45,8 @@ def depth(
     gradient: bool,
     data: str | None,
     checkpoint: str | None,
-    samples: int,
-    seeds: int,
+    samples: int | None,
+    seeds: int | None,
     max_memory: str | None,
     format: str | None,
     width: int | None,
@@ -57,8 +57,10 @@ def depth(
     MODEL is a name of `archscope list`, such as resnet50, or any other reference that
     `archscope table` takes.
     """
-    if not gradient and (data or checkpoint or max_memory):
-        raise InvalidInput("--data, --checkpoint and --max-memory are for --gradient")
+    if not gradient and (data or checkpoint or max_memory or samples or seeds):
+        raise InvalidInput(
+            "--data, --checkpoint, --samples, --seeds and --max-memory are for --gradient"
+        )
     if gradient and count != "layers":
         raise InvalidInput("--gradient counts weight layers: leave out --count")
     arguments = asked.arguments(model)
@@ -73,8 +75,8 @@ def depth(
     found = DepthReport(report.trace, count)  # type: ignore[arg-type]
     if gradient:
         measured = {
-            "samples": samples,
-            "seeds": seeds,
+            "samples": samples or 4,
+            "seeds": seeds or 1,
             "checkpoint": checkpoint,
             **_read_data(data),
             **options,

@@ -88,13 +88,13 @@ def memory(
     MODEL is a name of `archscope list`, such as resnet50, or any other reference that
     `archscope table` takes. --over and --fit find the law by which the peak grows.
     """
-    if (over or fit) and (asked.inputs_from or layers or figure):
+    if (over or fit is not None) and (asked.inputs_from or layers or figure):
         raise InvalidInput("--over and --fit go without --inputs-from, --layers and --plot")
     if over and over[0] == "batch" and asked.batch is not None:
         raise InvalidInput("--over batch=.. varies the batch; leave --batch out")
     chosen = {name: value for name, value in execution.items() if value is not None}
     arguments = asked.arguments(model) | {"execution": chosen}
-    if over or fit:
+    if over or fit is not None:
         options = asked.options(model)
         subject = {name: arguments[name] for name in ("batch", "input", "mode", "execution")}
         found: Any = _law(model, over or ("batch", 1, 256, 1), fit, subject, options)

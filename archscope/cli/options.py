@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from archscope.cli.errors import models_print_to_stderr
 from archscope.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ def model_options(*without: str) -> Callable[[Command], Command]:
         @wraps(command)
         def gathered(*args: Any, **kwargs: Any) -> Any:
             asked = Asked(**{name: kwargs.pop(name) for name in chosen})
-            return command(*args, asked=asked, **kwargs)
+            with models_print_to_stderr():
+                return command(*args, asked=asked, **kwargs)
 
         return with_options(chosen.values(), gathered)
 
@@ -150,13 +152,26 @@ def model_options(*without: str) -> Callable[[Command], Command]:
 
 def input_options(command: Command) -> Command:
     """--input and --inputs-from alone, as ``inputs`` and ``inputs_from``."""
-    return with_options([_MODEL_OPTIONS[name] for name in ("inputs", "inputs_from")], command)
+    chosen = [_MODEL_OPTIONS[name] for name in ("inputs", "inputs_from")]
+    return with_options(chosen, models_print_to_stderr()(command))
 
 
 def with_options(options: Iterable[Callable[..., Any]], command: Callable[..., Any]) -> Any:
     for option in reversed(list(options)):
         command = option(command)
     return command
+
+
+def names_of(option: str, text: str | None) -> list[str]:
+    """The names of a list with commas; none if it is absent.
+
+    Raises:
+        InvalidInput: it is there and has no name.
+    """
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text is not None and not names:
+        raise InvalidInput(f"{option} '{text}' has no name; see --help")
+    return names
 
 
 def read_inputs(model: str, texts: Sequence[str]) -> list[InputSpec] | None:

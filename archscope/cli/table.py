@@ -6,7 +6,7 @@ import click
 
 from archscope.cli.cached import cached, of_one
 from archscope.cli.completion import references
-from archscope.cli.options import Asked, OneOf, model_options
+from archscope.cli.options import Asked, OneOf, model_options, names_of
 from archscope.cli.output import show
 from archscope.cli.tables import output_in
 from archscope.report.table import FORMATS
@@ -52,7 +52,7 @@ def table(
     from archscope.report.columns import named
     from archscope.report.costs import View
 
-    asked_for = tuple(named(filter(None, map(str.strip, (columns or "").split(",")))))
+    asked_for = tuple(named(names_of("--columns", columns)))
     report = analyze(model, strict=strict, **arguments)
     view = View(level, asked_for, bias, everything)
     show(report, view, format=format, width=width, file=file)

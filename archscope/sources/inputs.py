@@ -45,7 +45,7 @@ def parse_input(text: str) -> InputSpec:
     dtype = before.pop() if before and before[-1] in DTYPES else ""
     if len(before) > 1:
         raise InvalidInput(f"input '{text}' has no dtype that is known; write {GRAMMAR}")
-    if not re.fullmatch(r"-?\d+(x-?\d+)*", sizes):
+    if before == [""] or not re.fullmatch(r"-?\d+(x-?\d+)*", sizes, re.ASCII):
         raise InvalidInput(f"input '{text}' cannot be read; write {GRAMMAR}")
     shape = tuple(map(int, sizes.split("x")))
     return InputSpec(_checked(shape), dtype, before[0] if before else "")
