@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         _writing(path, lambda: _replace(target, temporary, write))
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or a file where its folder should be
+            temporary.unlink()
 
 
 def _replace(target: Path, temporary: Path, write: Callable[[Path], object]) -> None:
@@ -102,7 +104,10 @@ def _writing(path: Path, action: Callable[[], object]) -> None:
         action()
     except OSError as error:
         reason = error.strerror or str(error)
-        if isinstance(error, FileNotFoundError) and not path.resolve().parent.is_dir():
+        if (
+            isinstance(error, FileNotFoundError | NotADirectoryError)
+            and not path.resolve().parent.is_dir()
+        ):
             reason = f"there is no directory {path.parent}"
         raise ArchscopeError(f"cannot write '{path}': {reason}") from error
 

@@ -1,0 +1,111 @@
+"""Requests that nobody should make, and models that misbehave: told in one line, never a crash."""
+
+import json
+
+import pytest
+
+from archscope.cli import main
+
+NET = """
+import sys
+from torch import nn
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 4)
+
+class Prints(Net):
+    def forward(self, x):
+        print("from the model")
+        return super().forward(x)
+
+class Exits(Net):
+    def forward(self, x):
+        sys.exit(0)
+
+class ExitsAtOnce(Net):
+    def __init__(self):
+        sys.exit(3)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A current directory with a person's models, and files that are not what they seem."""
+    monkeypatch.chdir(tmp_path)
+    garbage = bytes(range(255, 0, -1)) * 8
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "script.py").write_text("import sys\nprint('at import')\nsys.exit(0)\n")
+    (tmp_path / "garbage.toml").write_bytes(garbage)
+    (tmp_path / "number.toml").write_text("[tool]\narchscope = 3\n")
+    (tmp_path / "options.toml").write_text(
+        '[tool.archscope.budgets.alexnet]\nmax-macs = "1G"\noptions = 3\n'
+    )
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    out, err = capsys.readouterr()
+    return end.value.code, out, err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("table alexnet --input :3x224x224", "cannot be read"),
+        ("table alexnet --input ３x２２４x２２４", "cannot be read"),
+        ("table alexnet -o net.py/table.csv", "there is no directory net.py"),
+        ("table script.py:Net --input 4", "SystemExit"),
+        ("table net.py:ExitsAtOnce --input 4", "SystemExit"),
+        ("table net.py:Exits --input 4", "exit(0)"),
+        ("memory net.py:Exits --input 4", "exit(0)"),
+        ("depth net.py:Exits --input 4", "exit(0)"),
+        ("check net.py:Exits --input 4 --max-macs 5G", "exit(0)"),
+        ("check alexnet --max-params 1e400", "no quantity"),
+        ("check alexnet --max-params 1e999999999", "no quantity"),
+        ("check alexnet --max-params " + 400 * "9", "more than any network has"),
+        ("check --config garbage.toml", "garbage.toml cannot be read"),
+        ("check --config number.toml", "archscope is no table"),
+        ("check --config options.toml", "the options of alexnet are no table"),
+        ("compare alexnet --columns ,", "--columns"),
+        ("compare alexnet --analyses ,", "--analyses"),
+        ("compare alexnet --measured-where batch==1", "--measured"),
+        ("table alexnet --columns ,", "--columns"),
+        ("depth alexnet --samples 3", "for --gradient"),
+    ],
+)
+def test_a_wrong_wrongis_told_in_one_line(capsys, folder, wrong, says):
+    before = set(folder.rglob("*"))
+    status, out, err = run(capsys, *wrong.split())
+    assert status == 2
+    assert out == ""
+    assert says in err
+    written = {path for path in set(folder.rglob("*")) - before if "__pycache__" not in path.parts}
+    assert not written
+    *printed, last = err.splitlines()
+    assert last.startswith("archscope: error: ")
+    assert printed in ([], ["at import"])
+
+
+@pytest.mark.parametrize("command", ["table", "memory", "depth", "compare"])
+@pytest.mark.parametrize("caching", [[], ["--no-cache"]])
+def test_what_a_model_prints_is_not_data(capsys, folder, command, caching):
+    status, out, err = run(
+        capsys, command, "net.py:Prints", "--input", "4", "--format", "json", *caching
+    )
+    assert status == 0
+    json.loads(out)
+    assert "from the model" in err
+
+
+def test_a_bound_of_nothing_is_missed_without_a_share(capsys):
+    status, out, _ = run(capsys, "check", "alexnet", "--max-macs", "0", "--format", "json")
+    assert status == 1
+    assert "%" not in json.loads(out)[0]["message"]
+
+
+def test_nothing_fits_into_no_memory(capsys):
+    _, out, _ = run(capsys, "memory", "alexnet", "--fit", "0GiB", "--format", "json")
+    assert json.loads(out)["fit"] == {"budget_bytes": 0, "largest": None}
