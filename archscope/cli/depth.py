@@ -63,6 +63,8 @@ def depth(
         )
     if gradient and count != "layers":
         raise InvalidInput("--gradient counts weight layers: leave out --count")
+    if gradient and not data and asked.inputs_from:
+        raise InvalidInput("--gradient runs on random data of --input SHAPE, or on a --data FILE")
     arguments = asked.arguments(model)
     options = asked.options(model)
 
@@ -81,6 +83,8 @@ def depth(
             **_read_data(data),
             **options,
         }
+        if arguments["input"] is not None and not time:
+            measured["input"] = arguments["input"]
         _measure(found, model, time, _bytes(max_memory), measured)
     if time:
         _add_lags(found, model, options)

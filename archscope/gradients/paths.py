@@ -79,7 +79,7 @@ def gradient_paths(
         checkpoint: weights, a .safetensors file or a state dictionary saved by ``torch.save``.
         memory: bytes that the decomposition may take; half of what is free by default.
         progress: called with a line of text: first what memory is needed, then each run.
-        options: options of a reference.
+        options: options of a reference, and ``input=``, the shape of one sample, for its noise.
 
     Returns:
         A row per path length up to the longest: ``length``; ``paths``, how many routes have it;

@@ -100,7 +100,8 @@ def _built(
             raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
         built, name = copy.deepcopy(model), type(model).__name__
     else:
-        subject = resolve(model, options=options)
+        options = dict(options)
+        subject = resolve(model, input=options.pop("input", None), options=options)
         built, shapes, name = _initialised(subject, options), subject.inputs, subject.name
     if checkpoint is not None:
         load_weights(built, checkpoint)
