@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli.completion import references
-from archscope.cli.options import Asked, model_options
+from archscope.cli.options import Asked, model_options, names_of
 from archscope.cli.tables import output_options, show_tables
 from archscope.report.numbers import count, exact
 from archscope.report.table import Table
@@ -39,7 +39,7 @@ def audit(
 
     from archscope.audit import audit as run
 
-    names = [name.strip() for name in counters.split(",")] if counters else None
+    names = names_of("--with", counters) or None
     found = run(model, counters=names, **arguments)
     show_tables(
         _tables(found), data=_data(found), rows=_rows(found), format=format, width=width, file=file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from archscope.cli.errors import INTERRUPTED, remark
-from archscope.cli.options import WholeNumber
+from archscope.cli.options import Number, WholeNumber
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import devices
 
@@ -42,7 +42,7 @@ def list_devices(format: str | None, width: int | None, file: str | None) -> Non
 )
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(),
     default=2.0,
     help="At most, for each figure; 2 if absent.",
 )

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from archscope.cli.errors import INTERRUPTED, remark
-from archscope.cli.options import OneOf, WholeNumber, input_options, read_inputs, settings_of
+from archscope.cli.options import (
+    Number,
+    OneOf,
+    WholeNumber,
+    input_options,
+    read_inputs,
+    settings_of,
+)
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES
 from archscope.errors import InvalidInput
@@ -46,13 +53,13 @@ class Batches(click.ParamType):
 @click.option("--threads", type=WholeNumber(), help="Of the CPU.")
 @click.option(
     "--precision",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(1),
     default=0.01,
     help="Half of the interval's width at which to stop, in medians; 0.01 if absent.",
 )
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(),
     default=20.0,
     help="At most, for each batch size; 20 if absent.",
 )

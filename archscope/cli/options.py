@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,24 @@ class WholeNumber(click.ParamType):
             option = param.opts[0] if param else "it"
             raise InvalidInput(f"{option} must be a whole number of 1 or more, not '{value}'")
         return int(text)
+
+
+class Number(click.FloatRange):
+    """A number above 0, at most ``max``; neither nan nor infinite."""
+
+    name = "X"
+
+    def __init__(self, max: float | None = None):
+        super().__init__(0, max, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            option = param.opts[0] if param else "it"
+            raise InvalidInput(f"{option} must be a number above 0, not '{value}'")
+        return number
 
 
 class OneOf(click.ParamType):

@@ -101,11 +101,16 @@ def refuse_unwritable(
 
     Raises:
         ArchscopeError: the ending tells no format, none of ``formats``, or another one than was
-            asked for.
+            asked for; or the file is a directory, or would be in one that there is not.
     """
     if file is None:
         return
     from archscope.report.files import ENDINGS, format_of
+
+    if Path(file).is_dir():
+        raise InvalidInput(f"cannot write '{file}': it is a directory")
+    if file and not Path(file).parent.is_dir():
+        raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")
 
     if format is None:
         if (told := format_of(file)) not in formats:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archscope.cli.errors import remark
-from archscope.cli.options import Size, WholeNumber, settings_of
+from archscope.cli.options import Number, Size, WholeNumber, settings_of
 from archscope.cli.output import refuse_unwritable
 from archscope.cli.tables import output_options, show_tables
 from archscope.errors import InvalidInput
@@ -65,7 +65,7 @@ def _engine_options(command: Command) -> Command:
             click.option("--workers", type=WholeNumber(), help="Processes; the cores if absent."),
             click.option(
                 "--timeout",
-                type=click.FloatRange(0, min_open=True),
+                type=Number(),
                 metavar="SECONDS",
                 help="At most, for one result; 600 if absent.",
             ),

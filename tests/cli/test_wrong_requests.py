@@ -74,6 +74,14 @@ def run(capsys, *arguments):
         ("compare alexnet --measured-where batch==1", "--measured"),
         ("table alexnet --columns ,", "--columns"),
         ("depth alexnet --samples 3", "for --gradient"),
+        ("depth net.py:Net --inputs-from net.py:x --gradient", "--data FILE"),
+        ("latency alexnet --precision nan", "--precision"),
+        ("latency alexnet --max-seconds nan", "--max-seconds"),
+        ("latency alexnet --max-seconds inf", "--max-seconds"),
+        ("latency alexnet -o nowhere/latency.csv", "there is no directory nowhere"),
+        ("device calibrate --max-seconds nan", "--max-seconds"),
+        ("study run --models alexnet --timeout nan", "--timeout"),
+        ("audit alexnet --with ,", "--with"),
     ],
 )
 def test_a_wrong_wrongis_told_in_one_line(capsys, folder, wrong, says):
@@ -109,3 +117,16 @@ def test_a_bound_of_nothing_is_missed_without_a_share(capsys):
 def test_nothing_fits_into_no_memory(capsys):
     _, out, _ = run(capsys, "memory", "alexnet", "--fit", "0GiB", "--format", "json")
     assert json.loads(out)["fit"] == {"budget_bytes": 0, "largest": None}
+
+
+def test_more_threads_than_a_process_can_have_are_refused(capsys, folder):
+    status, out, err = run(capsys, "latency", "net.py:Net", "--input", "4", "--threads", "100000")
+    assert (status, out) == (2, "")
+    assert "threads must be" in err.splitlines()[-1]
+
+
+def test_the_gradient_of_a_persons_model_is_measured_at_the_input_that_they_give(capsys, folder):
+    arguments = ["depth", "net.py:Net", "--input", "4", "--gradient", "--samples", "2"]
+    status, out, _ = run(capsys, *arguments, "--format", "json")
+    assert status == 0
+    assert "effective_depth" in out
