@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from archscope.errors import ArchscopeError, InvalidInput
-from archscope.sources import Subject, resolve
+from archscope.sources import Subject, check_positive, resolve
 
 STATISTICS_BATCHES = 8
 STATISTICS_BATCH = 32
@@ -59,6 +59,7 @@ def network(
         ArchscopeError: an unknown reference, inputs or weights that do not fit, or a network whose
             samples depend on each other.
     """
+    check_positive("samples", samples)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         built, shapes, name = _built(model, checkpoint, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -143,8 +144,8 @@ def latency_rows(
     if threads is not None:
         check_positive("threads", threads)
     check_batches(model, inputs, batches)
-    if precision <= 0 or max_seconds <= 0:
-        raise InvalidInput("precision and max_seconds must be more than 0")
+    if not (0 < precision < math.inf and 0 < max_seconds < math.inf):
+        raise InvalidInput("precision and max_seconds must be more than 0, and finite")
     rules = Rules(precision=precision, max_seconds=max_seconds)
     rows: list[dict[str, Any]] = []
     with running(tf32=dtype == "tf32", threads=threads):

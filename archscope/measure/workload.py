@@ -51,6 +51,8 @@ def inputs_or_sample(inputs: Any, input: Any) -> Any:
 
 def check_batches(model: Any, inputs: Any, batches: Sequence[int]) -> None:
     """Raise ``InvalidInput`` where a batch size is asked for and the inputs have their own."""
+    if not batches:
+        raise InvalidInput("batch is a whole number of 1 or more, or a list of some, not empty")
     for size in batches:
         check_positive("batch", size)
     scalable = isinstance(inputs, Sample | str) or (inputs is None and isinstance(model, str))

@@ -98,6 +98,11 @@ def source_of(reference: str) -> tuple[ModuleType, str]:
         InvalidInput: a pattern, or a file of weights.
         ArchscopeError: what can be no reference.
     """
+    if not isinstance(reference, str):
+        kind = type(reference).__name__
+        raise InvalidInput(
+            f"a model is a torch.nn.Module or a reference such as 'vgg16', no {kind}"
+        )
     if _is_pattern(reference):
         count = len(_matches(reference))
         raise InvalidInput(f"'{reference}' names {count} models; one is wanted here")

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,6 +59,9 @@ def specs(given: Input) -> tuple[InputSpec, ...]:
         return (given,)
     if isinstance(given, str):
         return (parse_input(given),)
+    if not isinstance(given, Iterable):
+        raise InvalidInput(f"an input is a shape such as (3, 224, 224) or text, not {given!r}")
+    given = tuple(given)  # type: ignore[assignment]
     if all(isinstance(size, int) for size in given):
         return (InputSpec(_checked(tuple(given))),)  # type: ignore[arg-type]
     return tuple(spec for item in given for spec in specs(item))  # type: ignore[arg-type]
