@@ -224,8 +224,10 @@ def _layers(request: Request) -> Figure:
 
 
 def _roofline(request: Request) -> Figure:
+    from archscope.analyzers import roofline as analyzed
     from archscope.calibrated import device_named
-    from archscope.cli.roofline import own_times, picture, traced
+    from archscope.cli.roofline import own_times, traced
+    from archscope.plots.roofline import roofline
 
     if request.device is None:
         raise InvalidInput("a roofline is of a --device NAME; see archscope device list")
@@ -234,7 +236,9 @@ def _roofline(request: Request) -> Figure:
     model = _only(request)
     times = own_times(request.measured[0]) if request.measured else None
     card, dtype = device_named(request.device), request.execution.get("dtype")
-    return picture(traced(model, card, dtype, **request.asked.arguments(model)), card, dtype, times)
+    trace = traced(model, card, dtype, **request.asked.arguments(model))
+    sized = {} if request.size is None else {"size": request.size}
+    return roofline(analyzed(trace, card, tf32=dtype == "tf32"), times, **sized)
 
 
 # -- paths and gradients ---------------------------------------------------------------------------

@@ -16,8 +16,16 @@ from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.captions import caption, conditions
 from archscope.plots.families import looks
 from archscope.plots.operations import front
-from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, names, points
-from archscope.plots.sheet import Block, Entry, begin, finish, patch
+from archscope.plots.points import (
+    Point,
+    drawn_rows,
+    left_out,
+    main_protocol,
+    names,
+    points,
+    shortened,
+)
+from archscope.plots.sheet import Block, Entry, Sheet, begin, finish, patch
 from archscope.plots.style import WIDE, styled
 
 if TYPE_CHECKING:
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
 
 _MOST_BARS = 60  # of more bars, only those of the front have names
 _HATCHES = ("////", "....", "xxxx")
+_NAMES_SHARE = 0.35  # of the figure's height, at most, for the names below bars
+_LETTER = 4.4  # points, on the average
 _BODY = 5.0  # points between the spots of a bar that names keep off
 
 
@@ -89,7 +99,7 @@ def _bars(
         sheet = begin(ax, size)
         (axes,) = sheet.panels
         few = len(bars) <= _MOST_BARS * min(sheet.width / (72 * WIDE), 1)
-        _draw(axes, bars, start, main, sheet.width, few)
+        _draw(axes, bars, start, main, sheet, few)
         axes.set_ylabel(title)
         sheet.key += [_families(bars), *_protocols(bars)]
         said = caption(
@@ -106,7 +116,7 @@ def _bars(
 
 
 def _draw(
-    axes: Axes, bars: Sequence[Point], start: float, main: str, width: float, few: bool
+    axes: Axes, bars: Sequence[Point], start: float, main: str, sheet: Sheet, few: bool
 ) -> None:
     look = looks(bar.family for bar in bars)
     others = other_protocols(bars)
@@ -132,8 +142,10 @@ def _draw(
         axes.set_xticks([])
         axes.set_xlabel(f"{len(bars)} networks, the best at the right")
         return
-    axes.set_xticks(range(len(bars)), [bar.name for bar in bars], rotation=90, parse_math=False)
-    across = 0.8 * width / len(bars)  # points that a bar takes
+    most = int(72 * sheet.figure.get_figheight() * _NAMES_SHARE / _LETTER)
+    shown = [shortened(bar.name, most) for bar in bars]
+    axes.set_xticks(range(len(bars)), shown, rotation=90, parse_math=False)
+    across = 0.8 * sheet.width / len(bars)  # points that a bar takes
     if across < 7:
         return
     for place, bar in enumerate(bars):

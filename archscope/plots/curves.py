@@ -183,7 +183,8 @@ def scaling(
     title, unit = COSTS[cost]
     data = frame.assign(cost=frame[cost].astype("float64") / unit)
     lines = curves(data, over, "cost")
-    fixed = data.drop(columns=[name for name in (over,) if name in data])
+    ys = [y for line in lines for y in line.ys]
+    fixed = data.drop(columns=over)
     if over in ("size", "seq_len") and "input_shape" in fixed:
         fixed = fixed.drop(columns="input_shape")
     return _curves(
@@ -194,7 +195,7 @@ def scaling(
         f"{title.partition(' (')[0]} over {VARIABLES[over]}",
         ax,
         size,
-        log=wide_range([y for line in lines for y in line.ys]) or over == "batch",
+        log=wide_range(ys) or (over == "batch" and min(ys) > 0),
     )
 
 

@@ -228,6 +228,14 @@ def _giga(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def logarithmic(log: bool | None, found: list[Point]) -> bool:
+    """Whether the axis is; by its range if nobody says.
+
+    Raises:
+        InvalidInput: it is to be, and a network has none.
+    """
+    if log and min(point.x for point in found) <= 0:
+        none = next(point.name for point in found if point.x <= 0)
+        raise InvalidInput(f"{none} has no operations, and no place on a logarithmic axis")
     return bubbles.wide_range([point.x for point in found]) if log is None else log
 
 

@@ -86,11 +86,12 @@ def names(frame: pd.DataFrame) -> list[str]:
     prefixes = {model.partition(":")[0] if ":" in model else "" for model in models}
     if len(prefixes) == 1 and "" not in prefixes:
         models = [model.partition(":")[2] or model for model in models]
-    return [_short(" ".join(model.split())) for model in models]
+    return [shortened(" ".join(model.split()), _LONGEST_NAME) for model in models]
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+def shortened(name: str, most: int) -> str:
+    """A name of at most so many characters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def main_protocol(protocols: Iterable[str]) -> str:

@@ -195,7 +195,7 @@ def _wrap_titles(sheet: Sheet) -> None:
         for axis, length in ((panel.xaxis, box.width), (panel.yaxis, box.height)):
             label = axis.get_label()
             title = sheet.titles.setdefault(label, label.get_text())
-            lines = wrapped(title, length * inches, float(label.get_fontsize()))
+            lines = wrapped(title, 0.9 * length * inches, float(label.get_fontsize()))
             label.set_text("\n".join(lines))
 
 
