@@ -37,8 +37,8 @@ import click
 import torch
 
 from benchmarks import counters
-from benchmarks.resumable import Rows, unfinished
 from benchmarks.results import RESULTS, conditions, markdown, show
+from benchmarks.resumable import Rows, unfinished
 
 TABLE = Path(__file__).parent.parent / "reports" / "data" / "zoo-study.csv.gz"
 SUMMARY = RESULTS / "zoo_study.md"
@@ -114,7 +114,6 @@ def counted(reference: str, subject: Any, params: int | None) -> dict[str, Any]:
     arguments = tuple(map(on_meta, subject.inputs)), dict(subject.kwargs)
     plain = timed(lambda: run(model, *arguments))
     counter = timed(lambda: run(counters.LOADERS["FlopCounterMode"](), model, *arguments))
-    del model, subject
     other = by_fvcore(reference, params)
     row: dict[str, Any] = {"plain_cpu_ms": plain.milliseconds, "plain_status": plain.status}
     for name, answer in (("flopcounter", counter), ("fvcore", other)):
