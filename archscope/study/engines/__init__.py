@@ -17,6 +17,7 @@ from archscope.study.records import Result, Task
 # Name -> the module whose `engine(**options)` makes it.
 ENGINES = {
     "local": "archscope.study.engines.local",
+    "ray": "archscope.study.engines.ray",
 }
 
 

@@ -94,7 +94,7 @@ class Local:
         Raises:
             ArchscopeError: processes do not start.
         """
-        pool = _Pool(self.workers)
+        pool = Pool(self.workers)
         try:
             yield from pool.carry_out(iter(tasks))
         finally:
@@ -168,7 +168,7 @@ class _Worker:
         return lines[-1] if lines else ""
 
 
-class _Pool:
+class Pool:
     """The workers, and the tasks that wait for one of them."""
 
     def __init__(self, size: int):
