@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from archscope.plots.picture import Picture
 from archscope.plots.style import LINES, MARKERS, colours, styled
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def depth(measured: Sequence[pd.DataFrame]) -> Figure:
         axis, and the share of the gradient with its 95 % interval and the effective depth marked.
     """
     with styled():
-        figure = Figure(figsize=(7, 6), layout="constrained")
+        figure = Picture(figsize=(7, 6), layout="constrained")
         counts, shares = figure.subplots(2, 1, sharex=True)
         for i, (table, colour) in enumerate(zip(measured, colours(len(measured)), strict=True)):
             _draw_counts(counts, table, colour, MARKERS[i % len(MARKERS)])
@@ -104,7 +105,7 @@ def gradient_flow(flows: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
             side by side and share their axis of norms.
     """
     with styled():
-        figure = Figure(figsize=(1.5 + 3.6 * len(flows), 3.8), layout="constrained")
+        figure = Picture(figsize=(1.5 + 3.6 * len(flows), 3.8), layout="constrained")
         panels = figure.subplots(1, len(flows), sharey=True, squeeze=False)[0]
         for axes, (title, tables) in zip(panels, flows.items(), strict=True):
             for i, (table, colour) in enumerate(zip(tables, colours(len(tables)), strict=True)):
@@ -139,7 +140,7 @@ def through_time(
     """
     with styled():
         panels = 2 if measured else 1
-        figure = Figure(figsize=(7, 3.2 * panels), layout="constrained")
+        figure = Picture(figsize=(7, 3.2 * panels), layout="constrained")
         drawn = figure.subplots(panels, 1, squeeze=False, sharex=True)[:, 0]
         _draw_lags(drawn[0], static)
         if measured:

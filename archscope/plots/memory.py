@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from archscope.analyzers.memory import bytes_by_kind, peak
 from archscope.errors import ArchscopeError
 from archscope.plots.files import save
+from archscope.plots.picture import Picture
 from archscope.plots.spans import Span, parts, spans
 from archscope.plots.style import styled
 from archscope.report.numbers import memory as in_bytes
@@ -39,7 +40,7 @@ def timeline(trace: Trace) -> Figure:
     curves, top = bytes_by_kind(trace), peak(trace)
     unit, scale = next((u for u in _UNITS if top.bytes >= u[1]), _UNITS[-1])
     with styled():
-        figure = Figure(figsize=(9, 4.5), layout="constrained")
+        figure = Picture(figsize=(9, 4.5), layout="constrained")
         axes = figure.subplots()
         edges = range(len(trace.ops) + 1)
         shown = [kind for kind in _COLOURS if any(curves[kind])]

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from archscope.devices import Device
 from archscope.errors import InvalidInput
 from archscope.plots.labels import Bubble, Label, plan, text_width, write
+from archscope.plots.picture import Picture
 from archscope.plots.style import COLOURS, GREY, WIDE, styled
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def roofline(
     dots = _dots(frame, measured)
     narrow = size[0] < WIDE
     with styled(fine=True):
-        figure = Figure(figsize=size)
+        figure = Picture(figsize=size)
         axes = figure.subplots()
         # Fixed, not by a layout engine: names are placed in axes whose size is final.
         words = max(text_width(text, _LETTERS) for text in _levels(device).values()) / 72

@@ -30,6 +30,7 @@ from matplotlib.transforms import Bbox, Transform
 
 from archscope.errors import InvalidInput
 from archscope.plots.labels import text_width
+from archscope.plots.picture import Picture
 from archscope.plots.style import FULL_WIDTH, GREY, WIDE
 
 _MARGIN = 4.0  # points
@@ -128,7 +129,7 @@ def begin(
     width, height = size or FULL_WIDTH
     if min(width, height) < _SMALLEST:
         raise InvalidInput(f"a figure is at least {_SMALLEST:g} by {_SMALLEST:g} inches")
-    figure = Figure(figsize=(width, height))
+    figure = Picture(figsize=(width, height))
     FigureCanvasAgg(figure)
     rows, columns = (panels, 1) if stacked or width < WIDE else (1, panels)
     made = figure.subplots(rows, columns, squeeze=False, sharex=stacked)
