@@ -107,7 +107,7 @@ def test_a_measurement_has_its_device_alone():
                 self.assigned = local._Assigned(task, 1, [], 0.0)
 
     def is_free(device, *busy):
-        pool = local._Pool(4)
+        pool = local.Pool(4)
         pool.workers = [Process(), *map(Process, busy)]
         return pool._free_for(study.records.Task(None, (), {}, device)) is not None
 
