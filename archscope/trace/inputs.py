@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, fields, is_dataclass
 from math import prod
 from typing import Any
 
@@ -87,8 +88,30 @@ def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(function(item) for item in value)
     if isinstance(value, Mapping):
-        return {name: function(item) for name, item in value.items()}
+        made = copy.copy(value) if isinstance(value, MutableMapping) else dict(value)
+        for name, item in value.items():
+            made[name] = function(item)
+        return made
+    if is_dataclass(value) and not isinstance(value, type | TensorSpec):
+        made = copy.copy(value)
+        for field in fields(value):
+            object.__setattr__(made, field.name, function(getattr(value, field.name)))
+        return made
     return value
+
+
+def _each_once(value: Any, function: Callable[[Any], Any]) -> Any:
+    """A function of every tensor in nested inputs; one that is given twice stays one tensor."""
+    made: dict[int, Any] = {}
+
+    def of(item: Any) -> Any:
+        if not isinstance(item, Tensor | TensorSpec | PackedSequence):
+            return _mapped(item, of)
+        if id(item) not in made:
+            made[id(item)] = function(item)
+        return made[id(item)]
+
+    return of(value)
 
 
 def with_dtype(value: Any, dtype: torch.dtype) -> Any:
@@ -104,14 +127,22 @@ def cast(value: Any, dtype: torch.dtype | None) -> Any:
     """The same tensors, those of floating point in another dtype."""
     if dtype is None:
         return value
-    if isinstance(value, Tensor | PackedSequence):
-        floating = (value if isinstance(value, Tensor) else value.data).dtype.is_floating_point
-        return value.to(dtype) if floating else value
-    return _mapped(value, lambda item: cast(item, dtype))
+
+    def in_dtype(item: Any) -> Any:
+        if isinstance(item, TensorSpec):
+            return item
+        floating = (item if isinstance(item, Tensor) else item.data).dtype.is_floating_point
+        return item.to(dtype) if floating else item
+
+    return _each_once(value, in_dtype)
 
 
 def on_meta(value: Any) -> Any:
     """The same inputs without data; small integer tensors keep theirs."""
+    return _each_once(value, _as_shape)
+
+
+def _as_shape(value: Any) -> Any:
     if isinstance(value, PackedSequence):
         data = _without_data(value.data)
         return PackedSequence(data, value.batch_sizes, value.sorted_indices, value.unsorted_indices)
@@ -120,24 +151,24 @@ def on_meta(value: Any) -> Any:
         if _keeps_values(value.dtype, value.shape):
             return _random(value)
         return torch.empty(value.shape, dtype=value.dtype, device="meta")
-    if isinstance(value, Tensor):
-        if not value.is_meta and _keeps_values(value.dtype, value.shape):
-            return value.detach().to("cpu", copy=True)
-        return _without_data(value)
-    return _mapped(value, on_meta)
+    if not value.is_meta and _keeps_values(value.dtype, value.shape):
+        return value.detach().to("cpu", copy=True)
+    return _without_data(value)
 
 
 def on_cpu(value: Any) -> Any:
     """The same inputs with data: the given tensors' own, random for shapes."""
+    return _each_once(value, _with_data)
+
+
+def _with_data(value: Any) -> Any:
     if isinstance(value, PackedSequence):
         return value
     if isinstance(value, TensorSpec):
         return _random(value)
-    if isinstance(value, Tensor):
-        if value.is_meta:
-            return _random(TensorSpec(tuple(value.shape), value.dtype))
-        return value.detach().to("cpu", copy=True)
-    return _mapped(value, on_cpu)
+    if value.is_meta:
+        return _random(TensorSpec(tuple(value.shape), value.dtype))
+    return value.detach().to("cpu", copy=True)
 
 
 def shapes_of(value: Any) -> list[tuple[int, ...]]:

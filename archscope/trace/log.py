@@ -66,6 +66,8 @@ class Log:
     def adopt_input(self, tensor: Tensor, name: str) -> None:
         """Record an input of the model: its storage, and the operator that stands for it."""
         state = self.adopt(tensor, "input", (name,))
+        if state.writers:
+            return  # the same tensor, given twice
         state.constant = False
         state.writers = [(self.append("input", (), [tensor], FREE, category="input"), None)]
 

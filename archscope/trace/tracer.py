@@ -129,8 +129,7 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
     _refuse_grad_inside_inference(request)
     dtype = request.execution.torch_dtype
     with isolated(request.model, on_data=on_data, dtype=dtype) as stand_ins:
-        args = given.cast(tuple(map(prepare, request.args)), dtype)
-        kwargs = given.cast({name: prepare(v) for name, v in request.kwargs.items()}, dtype)
+        args, kwargs = given.cast(prepare((request.args, request.kwargs)), dtype)
         if request.mode is not None:
             _set_mode(request.model, stand_ins.modules.values(), request.training)
         calls = CallStack(stand_ins.modules)
@@ -289,7 +288,7 @@ def _backward(result: Any, outputs: list[Tensor]) -> None:
     """Backpropagate from the loss where the model computes one, else from every output."""
     loss = getattr(result, "loss", None)
     roots = [loss] if isinstance(loss, Tensor) else outputs
-    roots = [t for t in roots if t.requires_grad and t.dtype.is_floating_point]
+    roots = [t for t in roots if t.requires_grad]
     if not roots:
         raise InvalidInput(
             "no output of the model needs a gradient, so there is no backward pass; "

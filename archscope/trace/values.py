@@ -100,7 +100,9 @@ def placed(
     if constant is not None:
         return constant
     sized = bool(args) and isinstance(args[0], list | tuple)
-    filled_in = sized and name in _FILLED_IN and torch.is_grad_enabled()
+    dtype = kwargs.get("dtype") or torch.get_default_dtype()
+    differentiable = dtype.is_floating_point or dtype.is_complex
+    filled_in = sized and name in _FILLED_IN and differentiable and torch.is_grad_enabled()
     if filled_in or (sized and _count(args[0]) > LARGEST_REAL):
         return args, {**kwargs, "device": META}
     return args, kwargs
