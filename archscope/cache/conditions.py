@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from archscope.cache.files import importable, stamps
 from archscope.cache.place import DIRECTORY, OFF, SIZE
-from archscope.cache.reads import OWN
-from archscope.study.keys import digest, fingerprint, version
+from archscope.study.keys import dependencies, digest, own_files, version
 
-_FORM = 1  # of entries; another one makes all earlier ones unknown
+_FORM = 2  # of entries; another one makes all earlier ones unknown
 _PACKAGES = (
     *("torch", "numpy", "pandas", "rich", "click"),
     *("torchvision", "timm", "transformers"),
@@ -50,14 +50,17 @@ def key(command: str, given: Mapping[str, Any], references: Sequence[str]) -> st
             "form": _FORM,
             "command": command,
             "given": {name: repr(value) for name, value in given.items()},
-            "references": {name: fingerprint(name) for name in references},
+            "references": {name: dependencies(name) for name in references},
             "packages": {name: installed(name) for name in _PACKAGES},
             "archscope": sources(),
-            "python": [sys.version, platform.machine(), sys.prefix, sys.flags.optimize],
+            "python": [sys.version, sys.prefix, sys.flags.optimize],
+            "machine": [platform.machine(), os.cpu_count()],
             "warnings": sys.warnoptions,
             "streams": [[s.encoding, s.errors, s.isatty()] for s in (sys.stdout, sys.stderr)],
             "environment": dict(_environment(own)),
-            "modules": [[place, _importable(place)] for place in _own_places(references)],
+            "modules": [
+                [place, importable(place, namespaces=own)] for place in _own_places(references)
+            ],
             "folder": os.getcwd() if own else "",
         }
     )
@@ -73,30 +76,12 @@ def installed(package: str) -> list[Any]:
         return []
     origin = Path(spec.origin)
     files = [origin, origin.with_name("version.py")]
-    return [version(package), *(_stamp(file) for file in files)]
+    return [version(package), stamps(files)]
 
 
 def sources() -> str:
     """archscope's own files, by size and time: also one that is being worked on is never stale."""
-    return digest([_stamp(file) for file in sorted(_files(OWN))])
-
-
-def _files(folder: str) -> Iterator[str]:
-    with os.scandir(folder) as places:
-        for place in places:
-            if place.is_dir(follow_symlinks=False):
-                if place.name != "__pycache__":
-                    yield from _files(place.path)
-            else:
-                yield place.path
-
-
-def _stamp(file: str | Path) -> list[Any]:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return [str(file)]
-    return [str(file), status.st_size, status.st_mtime_ns]
+    return stamps(sorted(own_files()))
 
 
 def _is_listed(reference: str) -> bool:
@@ -120,17 +105,3 @@ def _own_places(references: Sequence[str]) -> list[str]:
         for place in places
         if not place.startswith(standard) and not place.endswith(("site-packages", "dist-packages"))
     ]
-
-
-def _importable(folder: str) -> list[str]:
-    """The names in a directory that an import may find."""
-    try:
-        with os.scandir(folder) as places:
-            return sorted(
-                place.name
-                for place in places
-                if place.name.endswith((".py", ".so", ".pyd", ".zip"))
-                or (place.name[0] not in "._" and place.is_dir())
-            )
-    except OSError:
-        return []

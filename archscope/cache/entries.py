@@ -29,8 +29,9 @@ class Entry:
     """What a command wrote, and what that was derived from.
 
     ``written`` has pairs: "stdout", "stderr" or "file", and a text whose bytes are UTF-8, any
-    others as surrogates. ``read`` has files and directories with their digests, and ``folder``
-    is the working directory, "" if it does not count. ``refusal`` says why nothing is kept.
+    others as surrogates. ``read`` has a person's files and directories with their states,
+    ``installed`` the files of packages, and ``stamp`` stands for these; ``folder`` is the working
+    directory, "" if it does not count. ``refusal`` says why nothing is kept.
     """
 
     key: str
@@ -38,6 +39,8 @@ class Entry:
     written: tuple[tuple[str, str], ...] = ()
     status: int = 0
     read: Mapping[str, str] = field(default_factory=dict)
+    installed: tuple[str, ...] = ()
+    stamp: str = ""
     folder: str = ""
     refusal: str = ""
 

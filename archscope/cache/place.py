@@ -13,12 +13,17 @@ _DEFAULT_BYTES = 100 * 2**20
 
 
 def directory() -> Path:
-    """$ARCHSCOPE_CACHE_DIR, else $XDG_CACHE_HOME/archscope/results, by default in ~/.cache."""
+    """$ARCHSCOPE_CACHE_DIR, else $XDG_CACHE_HOME/archscope/results, by default in ~/.cache.
+
+    Raises:
+        InvalidInput: it would be in a home directory, and there is none.
+    """
     own = os.environ.get(DIRECTORY)
-    if own:
-        return Path(own).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "archscope" / "results"
+    try:
+        return Path(own or base).expanduser() / ("" if own else "archscope/results")
+    except RuntimeError:
+        raise InvalidInput(f"there is no home directory for results; set {DIRECTORY}") from None
 
 
 def bound() -> int:
@@ -40,8 +45,16 @@ def bound() -> int:
 
 
 def is_off() -> bool:
-    """Whether nothing is looked up or kept in this process.
+    """Whether nothing is looked up or kept in this process, having been told so or no place.
 
     One that has torch already may have changed it, archscope or the network by hand.
     """
-    return bool(os.environ.get(OFF)) or "torch" in sys.modules
+    return bool(os.environ.get(OFF)) or "torch" in sys.modules or _is_homeless()
+
+
+def _is_homeless() -> bool:
+    try:
+        directory()
+    except InvalidInput:
+        return True
+    return False

@@ -1,9 +1,10 @@
 """Which files of a person's own a run reads, noted while it runs by Python's audit events.
 
-What is installed counts by its version, and archscope by its own files (``conditions``). All else
-counts by content: networks and what they import, configurations, exported programs, tables. A run
-that writes files, starts programs or asks the network is refused: nobody can say whether it would
-do the same again.
+archscope's own files, and the packages that everything runs on, are part of the key
+(``conditions``). Other installed modules count by size and time, all else by content: networks and
+what they import, configurations, exported programs, tables. That a file was looked for in vain
+counts too. A run that writes or removes files, starts programs or asks the network is refused:
+nobody can say whether it would do the same again.
 """
 
 from __future__ import annotations
@@ -11,20 +12,30 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from archscope.study.keys import contents, digest
+from archscope.cache.files import CONTENT, MODULES, NAMES, PRESENCE, state, stronger
 
 OWN = str(Path(__file__).parents[1]) + os.sep  # of archscope itself
+# Packages that count by version: of these alone a run loads a thousand files and more.
+FOUNDATIONS = (
+    *("torch", "torchgen", "numpy", "pandas", "scipy", "sympy", "mpmath"),
+    *("click", "rich", "matplotlib"),
+)
 _STANDARD = str(Path(os.__file__).parent) + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_COMPILED = f"{os.sep}__pycache__{os.sep}"
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _STARTING = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty")
 _ASKING = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
+# Events, and which of their arguments is a path that is there afterwards, or no longer.
+_MAKING = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1, "sqlite3.connect": 0}
+_REMOVING = {"os.remove": 0, "os.rmdir": 0, "os.rename": 0}
 # Clocks of files tick as rarely as every few milliseconds.
 _TICK = 0.02  # s
 
@@ -33,9 +44,10 @@ class Reads:
     """What a run read, as far as it counts, and what it did that cannot be foreseen."""
 
     def __init__(self) -> None:
-        self._files: dict[str, None] = {}
-        self._folders: dict[str, None] = {}
+        self._read: dict[str, str] = {}  # path -> kind of what was learnt of it
+        self._installed: dict[str, None] = {}
         self._changed: dict[str, None] = {}
+        self._removed: dict[str, None] = {}
         self._refusal = ""
         self._start = time.time()
         self._is_relative = False
@@ -45,25 +57,38 @@ class Reads:
         if event == "open":
             place, _, flags = arguments
             self._opened(place, flags if isinstance(flags, int) else 0)
-            self._is_relative |= bool(_counting(place)) and not os.path.isabs(place)
+            self._note_place(place)
         elif event == "exec":
-            self._opened(getattr(arguments[0], "co_filename", ""), 0)
+            self._loaded(getattr(arguments[0], "co_filename", ""))
         elif event in ("os.listdir", "os.scandir"):
-            path = _counting(arguments[0] if arguments[0] is not None else os.curdir)
-            if path and not _is_import(sys._getframe(2).f_code.co_filename):
-                self._folders[path] = None
+            place = arguments[0] if arguments[0] is not None else os.curdir
+            is_import = _is_import(sys._getframe(2).f_code.co_filename)
+            self._learnt(_counting(place), MODULES if is_import else NAMES)
+            if not is_import:
+                self._note_place(place)
         elif event in _STARTING:
             self._refusal = self._refusal or "it starts another program"
         elif event in _ASKING:
             self._refusal = self._refusal or "it asks the network"
+        if event in _REMOVING:
+            self._removes(_counting(arguments[_REMOVING[event]]))
+        if event in _MAKING:
+            self._makes(_counting(arguments[_MAKING[event]]), event)
+
+    def looked_for(self, place: Any) -> None:
+        """A path of which the run asked whether it is there."""
+        self._learnt(_counting(place), PRESENCE)
+        self._note_place(place)
 
     def refusal(self) -> str:
-        """Why what was written cannot be kept, "" if it can."""
+        """Why what was written cannot be kept, "" if it can. To be asked after ``states``."""
         for path in self._changed:
-            if os.path.isfile(path):  # a temporary file is gone by now
+            if os.path.lexists(path):  # a temporary file is gone by now
                 return f"it writes {path}"
-        for path in self._all():
-            if _changed_at(path) >= self._start - _TICK:
+        for path in self._removed:
+            return f"it removes {path}"
+        for path, kind in self._counted():
+            if kind in (NAMES, CONTENT) and _changed_at(path) >= self._start - _TICK:
                 return f"{path} changed meanwhile"
         return self._refusal
 
@@ -71,24 +96,52 @@ class Reads:
         """The working directory, if what was read depends on it."""
         return os.getcwd() if self._is_relative else ""
 
-    def digests(self) -> dict[str, str]:
-        """Every file and directory that counts, with what stands for its content."""
-        return {path: digest_of(path) for path in self._all()}
+    def states(self) -> dict[str, str]:
+        """Every file and directory that counts, with what stands for it."""
+        return {path: state(path, kind) for path, kind in self._counted()}
+
+    def installed(self) -> tuple[str, ...]:
+        """The files of installed packages that count."""
+        return tuple(sorted(self._installed))
 
     def note_modules(self) -> None:
         """What is loaded by now, however it came."""
         for module in list(sys.modules.values()):
-            file = getattr(module, "__dict__", {}).get("__file__")
-            if isinstance(file, str) and not file.startswith("<"):
-                self._opened(file, 0)
+            self._loaded(getattr(module, "__dict__", {}).get("__file__"))
+
+    def _loaded(self, file: Any) -> None:
+        if isinstance(file, str) and os.path.isabs(file):  # others are names that torch invents
+            self._opened(file, 0)
 
     def _opened(self, place: Any, flags: int) -> None:
-        path = _counting(place)
-        if path and f"{os.sep}__pycache__{os.sep}" not in path:
-            (self._changed if flags & _WRITING else self._files)[path] = None
+        path = _path(place)
+        if not flags & _WRITING and _is_counted_by_stamp(path):
+            self._installed[path] = None
+        elif path := _counting(place):
+            if flags & _WRITING:
+                self._changed[path] = None
+            else:
+                self._learnt(path, CONTENT)
 
-    def _all(self) -> list[str]:
-        return [path for path in (*self._files, *self._folders) if path not in self._changed]
+    def _learnt(self, path: str, kind: str) -> None:
+        if path:
+            self._read[path] = stronger(kind, self._read.get(path, PRESENCE))
+
+    def _makes(self, path: str, event: str) -> None:
+        is_there = event == "os.mkdir" and os.path.lexists(path)  # made to be sure
+        if path and not is_there:
+            self._changed[path] = None
+
+    def _removes(self, path: str) -> None:
+        if path and path not in self._changed and os.path.lexists(path):
+            self._removed[path] = None
+
+    def _note_place(self, place: Any) -> None:
+        if _counting(place) and not os.path.isabs(os.fsdecode(place)):
+            self._is_relative = True
+
+    def _counted(self) -> list[tuple[str, str]]:
+        return [(path, kind) for path, kind in self._read.items() if path not in self._changed]
 
 
 @contextmanager
@@ -99,9 +152,11 @@ def watched() -> Iterator[Reads]:
         _hooked.append(True)
         sys.addaudithook(_heard)  # which cannot be taken away again
     _current.append(reads)
+    before, os.stat = os.stat, _told(os.stat)  # of which there is no audit event
     try:
         yield reads
     finally:
+        os.stat = before
         _current.remove(reads)
         reads.note_modules()
 
@@ -116,21 +171,6 @@ def unwatched() -> Iterator[None]:
         _current[:] = paused
 
 
-def unchanged(read: Mapping[str, str]) -> bool:
-    """Whether every file and directory is as it was."""
-    return all(digest_of(path) == content for path, content in read.items())
-
-
-def digest_of(path: str) -> str:
-    """What stands for the content of a file, or for the names in a directory."""
-    try:
-        if os.path.isdir(path):
-            return "names " + digest(sorted(set(os.listdir(path)) - {"__pycache__"}))
-        return contents(Path(path))
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
-
-
 _current: list[Reads] = []
 _hooked: list[bool] = []
 
@@ -140,21 +180,58 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         reads.note(event, arguments)
 
 
+def _told(stat: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+    @wraps(stat)
+    def looking(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        if _current and not _is_for_source(sys._getframe(2).f_code.co_filename):
+            for reads in _current:
+                reads.looked_for(path)
+        return stat(path, *args, **kwargs)
+
+    return looking
+
+
+def _is_for_source(code: str) -> bool:
+    """Whether the source of what is loaded is looked for, which torch has done for what has none.
+
+    ``code`` is where what calls ``os.path`` stands.
+    """
+    return code.endswith((f"{os.sep}inspect.py", f"{os.sep}linecache.py"))
+
+
+def _path(place: Any) -> str:
+    """A path from the root; "" for a descriptor: what it stands for was opened before."""
+    if not isinstance(place, str | bytes | os.PathLike):
+        return ""
+    text = os.fsdecode(place)
+    if not text or text.startswith("<") or "\0" in text or _COMPILED in text:
+        return ""
+    return os.path.abspath(text)
+
+
 def _counting(place: Any) -> str:
     """The path of a person's own file or directory, "" for all others."""
-    if not isinstance(place, str | bytes | os.PathLike):
-        return ""  # a descriptor: what it stands for was opened before
-    text = os.fsdecode(place)
-    if not text or text.startswith("<") or "\0" in text:
-        return ""
-    path = os.path.abspath(text)
+    path = _path(place)
     if path.startswith((OWN, _STANDARD, *_SYSTEM)) or any(part in path for part in _INSTALLED):
         return ""
     return path
 
 
+def _is_counted_by_stamp(path: str) -> bool:
+    """Whether it is of an installed package that is none of ``FOUNDATIONS``."""
+    for part in _INSTALLED:
+        _, found, inside = path.partition(part)
+        if found:
+            return not path.startswith(OWN) and _top(inside) not in FOUNDATIONS
+    return False
+
+
+def _top(inside: str) -> str:
+    return inside.partition(os.sep)[0].partition(".")[0]
+
+
 def _is_import(code: str) -> bool:
-    """Whether a directory is listed to find a module, of which ``conditions`` knows."""
+    """Whether a directory is listed to find a module."""
     return code.startswith("<frozen importlib") or f"{os.sep}importlib{os.sep}" in code
 
 

@@ -56,7 +56,7 @@ def cached(
                 return
             try:
                 key = _key(command.name or "", given, networks)
-            except OSError:  # a file that cannot be read; the run says so, if it needs it
+            except (OSError, ValueError, RecursionError):  # the run says what is wrong, if it is
                 answer(**given)
                 return
             entry = load(key)
@@ -98,10 +98,11 @@ def _title() -> str:
 
 
 def _is_valid(entry: Entry) -> bool:
-    from archscope.cache.reads import unchanged
+    from archscope.cache.files import stamps, unchanged
 
-    here = entry.folder in ("", os.getcwd())
-    return here and not entry.refusal and unchanged(entry.read)
+    if entry.refusal or entry.folder not in ("", os.getcwd()):
+        return False
+    return stamps(entry.installed) == entry.stamp and unchanged(entry.read)
 
 
 def _say_again(entry: Entry, given: Given) -> None:
@@ -117,6 +118,7 @@ def _say_again(entry: Entry, given: Given) -> None:
 
 
 def _run_and_keep(blank: Entry, answer: Callable[[], Any], statuses: Sequence[int]) -> None:
+    from archscope.cache.files import stamps
     from archscope.cache.reads import watched
     from archscope.cache.transcript import transcribed
 
@@ -128,13 +130,15 @@ def _run_and_keep(blank: Entry, answer: Callable[[], Any], statuses: Sequence[in
         except click.exceptions.Exit as end:
             status = end.exit_code
     if status in statuses:
-        refusal = reads.refusal()
         kept = {
             "written": transcript.written,
             "status": status,
-            "read": reads.digests(),
+            "read": reads.states(),
+            "installed": reads.installed(),
+            "stamp": stamps(reads.installed()),
             "folder": reads.folder(),
         }
+        refusal = reads.refusal()  # after the states, so that no change falls in between
         entry = replace(blank, **({"refusal": refusal} if refusal else kept))
         _keep(entry)
     if status:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,10 +23,32 @@ from archscope.study.records import Cell, Measurement, Setting
 # Raised whenever a count comes to mean something else; what was counted before is then not used.
 CONVENTION = 1
 
+_OWN = str(Path(__file__).parents[1])
+# Parts of archscope that no worker of a study imports; see tests/study/test_keys.py.
+_SHOWING = ("audit", "cache", "cli", "explorer", "export", "gallery", "plots", "testing.py")
+
 _PACKAGES = {"timm": "timm", "torchvision": "torchvision", "hf": "transformers"}
 
 
 def fingerprint(reference: str) -> dict[str, str]:
+    """What a result for a reference depends on: ``dependencies``, and how archscope counts.
+
+    Args:
+        reference: as in ``archscope.sources``.
+
+    Returns:
+        Those of ``dependencies``, the version and the "convention" of archscope, and, as
+        "archscope files", what stands for its code: two states of one version are told apart.
+    """
+    return {
+        "archscope": __version__,
+        "convention": str(CONVENTION),
+        "archscope files": own_code(),
+        **dependencies(reference),
+    }
+
+
+def dependencies(reference: str) -> dict[str, str]:
     """The versions, and the contents of files, that what a reference costs depends on.
 
     Of a Python file also those beside it that it imports, and the versions of the packages that
@@ -35,14 +58,10 @@ def fingerprint(reference: str) -> dict[str, str]:
         reference: as in ``archscope.sources``.
 
     Returns:
-        "archscope", "convention", "torch" and other packages with their versions; and files with
-        their SHA-256; "none" for what is not there.
+        "torch" and other packages with their versions; and files with their SHA-256; "none" for
+        what is not there.
     """
-    found = {
-        "archscope": __version__,
-        "convention": str(CONVENTION),
-        "torch": version("torch"),
-    }
+    found = {"torch": version("torch")}
     prefix, colon, name = reference.partition(":")
     if colon and prefix in _PACKAGES:
         found[_PACKAGES[prefix]] = version(_PACKAGES[prefix])
@@ -84,7 +103,43 @@ def cell_key(
 
 def digest(content: Any) -> str:
     """32 hexadecimal digits that stand for anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    return digest_of([content])
+
+
+def digest_of(parts: Iterable[Any]) -> str:
+    """The same of many parts, of which one at a time is in memory."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(json.dumps(part, sort_keys=True).encode())
+    return found.hexdigest()[:32]
+
+
+@cache
+def own_code() -> str:
+    """What stands for the files of archscope that results come from, wherever they lie.
+
+    By content, so that an installation and the checkout that it was made from are alike on any
+    machine. What only shows results (``_SHOWING``) does not count.
+    """
+    folder = Path(_OWN)
+    files = (Path(file).relative_to(folder) for file in own_files())
+    counting = sorted(file.as_posix() for file in files if file.parts[0] not in _SHOWING)
+    return digest([[name, contents(folder / name)] for name in counting])
+
+
+def own_files() -> Iterator[str]:
+    """All files of archscope itself."""
+    return _files(_OWN)
+
+
+def _files(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as places:
+        for place in places:
+            if place.is_dir(follow_symlinks=False):
+                if place.name != "__pycache__":
+                    yield from _files(place.path)
+            else:
+                yield place.path
 
 
 @cache
@@ -169,7 +224,7 @@ def contents(file: Path) -> str:
     return _sha256(file, status.st_mtime_ns, status.st_size)
 
 
-@cache
+@lru_cache(maxsize=20_000)  # a package's files many times over; a hub's configurations once each
 def _sha256(file: Path, modified: int, size: int) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
