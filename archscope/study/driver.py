@@ -7,13 +7,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.study.analyses import MEASURED
 from archscope.study.engines import Engine
 from archscope.study.grid import Grid
-from archscope.study.keys import cell_key, digest, fingerprint
+from archscope.study.keys import cell_key, digest_of, fingerprint
 from archscope.study.lock import owned
 from archscope.study.records import Limits, Result
 from archscope.study.store import PlannedCell, Store, check_place
@@ -95,22 +96,22 @@ def _plan(store: Store, engine: Engine) -> None:
     """Make current what the grids ask for, by the versions and files of today."""
     for content, planned in store.grids():
         grid = Grid.of(json.loads(content))
-        prints = {model: fingerprint(model) for model in grid.models}
         titles = {device: engine.title(device) for device in _devices(grid)}
-        today = digest([prints, titles])
+        # The fingerprints of a million networks take a gigabyte: they are looked at one by one.
+        today = digest_of(chain([titles], ((model, fingerprint(model)) for model in grid.models)))
         if today != planned:
-            store.plan(content, today, _cells(grid, prints, titles))
+            store.plan(content, today, _cells(grid, titles))
 
 
 def _devices(grid: Grid) -> Sequence[str]:
     return grid.device if any(analysis in MEASURED for analysis in grid.analyses) else ()
 
 
-def _cells(
-    grid: Grid, prints: dict[str, dict[str, str]], titles: dict[str, str]
-) -> Iterator[PlannedCell]:
-    for setting in grid.settings():
-        versions = prints[setting.reference]
+def _cells(grid: Grid, titles: dict[str, str]) -> Iterator[PlannedCell]:
+    reference, versions = "", dict[str, str]()
+    for setting in grid.settings():  # all of one network one after the other
+        if setting.reference != reference:
+            reference, versions = setting.reference, fingerprint(setting.reference)
         for analysis, device in grid.analyses_of(setting):
             place = titles[device] if device else ""
             cell = cell_key(setting, analysis, device, place, grid.measure, versions)
