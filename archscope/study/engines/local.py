@@ -35,7 +35,7 @@ from archscope.study.records import Cell, Result, Task
 from archscope.study.work import failure
 
 ATTEMPTS = 2
-TASKS_OF_A_PROCESS = 200
+TASKS_OF_A_PROCESS = 1000  # two seconds to import torch and timm, two minutes of traces
 _STARTUP_SECONDS = 300.0
 _STARTUPS = 3  # in a row that may fail
 _LOOK = 0.1  # s between two looks at time and memory
