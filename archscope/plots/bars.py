@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import floor
 from typing import TYPE_CHECKING
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_BARS = 60  # of more bars, only those of the front have names
+_COSTS = {"macs": "MACs", "params": "parameters"}
+_FEWEST_PLACES = 5
 _HATCHES = ("////", "....", "xxxx")
 _NAMES_SHARE = 0.35  # of the figure's height, at most, for the names below bars
 _LETTER = 4.4  # points, on the average
+_KEY_LETTERS = 24  # of families that share a colour, in a line of the key
 _BODY = 5.0  # points between the spots of a bar that names keep off
 
 
@@ -58,7 +62,8 @@ def accuracy(
     found = points(_numbered(frame), "place", "top1")
     start = max(10 * floor((min(point.y for point in found) - 5) / 10), 0)
     note = f"Bars start at {start} %." if start else ""
-    return _bars(frame, ax, found, "top-1 accuracy (%)", start, size, "Accuracy", note)
+    title = "top-1 accuracy (%)"
+    return _bars(frame, ax, found, title, start, size, "Accuracy", note, cost="macs")
 
 
 def density(
@@ -76,7 +81,8 @@ def density(
     """
     found = points(_numbered(frame), "place", "top1_per_mparams")
     title = "top-1 accuracy density (% per million parameters)"
-    return _bars(frame, ax, found, title, 0, size, "Accuracy per parameter", "")
+    page = "Accuracy per parameter"
+    return _bars(frame, ax, found, title, 0, size, page, "", cost="params")
 
 
 def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -92,6 +98,8 @@ def _bars(
     size: tuple[float, float] | None,
     page: str,
     note: str,
+    *,
+    cost: str,
 ) -> Figure:
     bars = sorted(found, key=lambda point: (point.y, point.name))
     main = main_protocol(point.protocol for point in bars)
@@ -106,12 +114,12 @@ def _bars(
             accuracy_of(drawn_rows(frame, bars), main),
             conditions(drawn_rows(frame, bars)),
             note,
-            "" if few else "Named are networks that no other beats in accuracy and MACs.",
+            "" if few else f"Named are those that no other beats in accuracy and {_COSTS[cost]}.",
             left_out(frame, bars, "for want of a published accuracy"),
         )
         figure = finish(sheet, said, page)
         if not few:
-            _name_the_best(axes, frame, bars, start)
+            _name_the_best(axes, _front_names(frame, cost), bars)
     return figure
 
 
@@ -133,7 +141,8 @@ def _draw(
             hatch=None if full else _HATCHES[others.index(bar.protocol) % len(_HATCHES)],
             gid=f"bar {bar.name}",
         )
-    axes.set_xlim(-0.7, len(bars) - 0.3)
+    beside = max(_FEWEST_PLACES - len(bars), 0) / 2  # so that few bars are not broad ones
+    axes.set_xlim(-0.7 - beside, len(bars) - 0.3 + beside)
     axes.set_ylim(start, start + 1.12 * (max(bar.y for bar in bars) - start))
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(axis="x", visible=False)
@@ -145,7 +154,7 @@ def _draw(
     most = int(72 * sheet.figure.get_figheight() * _NAMES_SHARE / _LETTER)
     shown = [shortened(bar.name, most) for bar in bars]
     axes.set_xticks(range(len(bars)), shown, rotation=90, parse_math=False)
-    across = 0.8 * sheet.width / len(bars)  # points that a bar takes
+    across = 0.8 * sheet.width / max(len(bars), _FEWEST_PLACES)  # points that a bar takes
     if across < 7:
         return
     for place, bar in enumerate(bars):
@@ -162,9 +171,26 @@ def _draw(
 
 
 def _families(bars: Sequence[Point]) -> Block:
+    """A line for each colour: bars have nothing else that tells families apart."""
     look = looks(bar.family for bar in bars)
-    entries = [Entry((patch(color=look[name].colour),), name, 16) for name in sorted(look)]
+    counted = Counter(bar.family for bar in bars)
+    sharing: dict[str, list[str]] = {}
+    for name in sorted(look, key=lambda name: (-counted[name], name)):
+        sharing.setdefault(look[name].colour, []).append(name)
+    entries = [
+        Entry((patch(color=colour),), _sharing(names), 16)
+        for colour, names in sorted(sharing.items(), key=lambda item: item[1][0])
+    ]
     return Block("family", tuple(entries))
+
+
+def _sharing(families: Sequence[str]) -> str:
+    """As many of them as a line of the key holds, the most frequent first."""
+    most = next(
+        (k for k in range(len(families), 1, -1) if len(", ".join(families[:k])) <= _KEY_LETTERS), 1
+    )
+    more = len(families) - most
+    return ", ".join(families[:most]) + (f", {more} more" if more else "")
 
 
 def _protocols(bars: Sequence[Point]) -> list[Block]:
@@ -175,9 +201,8 @@ def _protocols(bars: Sequence[Point]) -> list[Block]:
     return [Block("other protocols", tuple(entries))] if entries else []
 
 
-def _name_the_best(axes: Axes, frame: pd.DataFrame, bars: Sequence[Point], start: float) -> None:
-    """Names of those that no other beats in both accuracy and operations."""
-    best = _front_names(frame)
+def _name_the_best(axes: Axes, best: set[str], bars: Sequence[Point]) -> None:
+    """Names of some bars, clear of all of them."""
     inches = 72 / axes.figure.dpi
     spots: list[labels.Bubble] = []
     wanted: list[labels.Label] = []
@@ -191,9 +216,10 @@ def _name_the_best(axes: Axes, frame: pd.DataFrame, bars: Sequence[Point], start
     labels.write(axes, labels.plan(axes, wanted, spots, 6.0))
 
 
-def _front_names(frame: pd.DataFrame) -> set[str]:
+def _front_names(frame: pd.DataFrame, cost: str) -> set[str]:
+    """Those that no other beats in both accuracy and a cost."""
     data = frame.assign(name=names(frame))
-    if "macs" not in data:
+    if cost not in data:
         return set()
-    found = points(data, "macs", "top1")
+    found = points(data, cost, "top1")
     return {point.name for point in front(found, main_protocol(p.protocol for p in found))}

@@ -3,8 +3,14 @@
 import pytest
 
 from archscope import plots
-from tests.plots.frames import comparison
-from tests.plots.geometry import assert_inside, assert_names_cover_nothing, boxes, caption
+from tests.plots.frames import comparison, of_many_families
+from tests.plots.geometry import (
+    assert_inside,
+    assert_names_cover_nothing,
+    assert_panels_are_most_of,
+    boxes,
+    caption,
+)
 
 
 def heights(axes):
@@ -53,3 +59,24 @@ def test_of_three_hundred_bars_only_the_front_is_named():
     assert len(heights(axes)) == 300 and not axes.get_xticks().size
     assert 3 < len(names) < 40
     assert_names_cover_nothing(figure)
+
+
+def test_families_of_one_colour_share_a_line_of_the_key():
+    frame = comparison(6).assign(
+        family=["resnet", "resnet", "nfnet", "vgg", "vgg", "a_family_with_quite_a_name"]
+    )
+    texts = [t.get_text() for t in plots.accuracy(frame).findobj(lambda a: hasattr(a, "get_text"))]
+    assert "resnet, nfnet" in texts and "a_family_with_quite_a_name" in texts
+    figure = plots.density(of_many_families())
+    assert_panels_are_most_of(figure, 0.6)
+    texts = {t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text"))}
+    assert 1 < len([text for text in texts if text.endswith(" more")]) <= 8
+
+
+def test_of_many_densities_those_with_the_fewest_parameters_are_named():
+    frame = comparison(300, 1)
+    (names,) = boxes(plots.density(frame)).values()
+    rows = frame.set_index("model")
+    for name in names:
+        better = rows[(rows["params"] <= rows.loc[name, "params"])]
+        assert better["top1"].max() == rows.loc[name, "top1"]
