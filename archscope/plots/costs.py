@@ -43,7 +43,8 @@ def memory_vs_params(
         size: of its own figure, inches.
 
     Returns:
-        A dot per network and the least-squares line, whose equation is in the key.
+        A dot per network and the least-squares line, whose equation is in the key; on logarithmic
+        axes, where it is a curve, if the networks are far apart.
 
     Raises:
         InvalidInput: no network of the frame has figures.
@@ -56,17 +57,17 @@ def memory_vs_params(
     found = [Point(p.name, p.family, p.x, p.y) for p in found]  # no accuracy, no protocol
     line = linear_fit(found)
     lines = [] if line is None else [line_entry(_FIT, equation(*line))]
+    wide = bubbles.wide_range([point.x for point in found])
     with styled(fine=True):
         sheet = begin(ax, size)
         (axes,) = sheet.panels
         if line is not None:
-            xs = np.linspace(0, max(point.x for point in found), 50)
-            axes.plot(xs, line[0] + line[1] * xs, zorder=1.5, gid="fit", **_FIT)
+            _draw_line(axes, found, line, ratio=wide)
         return _drawn(
             sheet,
             found,
-            Axis("parameters (MiB)", from_zero=True),
-            Axis("peak memory of inference (MiB)", from_zero=True),
+            Axis("parameters (MiB)", wide, from_zero=True),
+            Axis("peak memory of inference (MiB)", wide, from_zero=True),
             "",
             lines,
             caption(
@@ -75,9 +76,24 @@ def memory_vs_params(
                 left_out(frame, found, "for want of figures"),
             ),
             "Memory versus parameters",
-            _farthest(found, line),
-            "networks farthest from the line",
+            _neediest(found) if wide else _farthest(found, line),
+            "the most memory per parameter" if wide else "networks farthest from the line",
         )
+
+
+def _draw_line(
+    axes: Axes, found: Sequence[Point], line: tuple[float, float, float], *, ratio: bool
+) -> None:
+    """The fit, from 0 or, where there is none, from the first network on."""
+    end = max(point.x for point in found)
+    xs = (
+        np.geomspace(min(point.x for point in found), end, 200)
+        if ratio
+        else np.linspace(0, end, 50)
+    )
+    ys = line[0] + line[1] * xs
+    shown = ys > 0 if ratio else np.full(len(xs), True)
+    axes.plot(xs[shown], ys[shown], zorder=1.5, gid="fit", **_FIT)
 
 
 def linear_fit(found: Sequence[Point]) -> tuple[float, float, float] | None:
@@ -256,6 +272,11 @@ def _farthest(found: Sequence[Point], line: tuple[float, float, float] | None) -
     """Those that a line misses most."""
     height, slope, _ = line or (0.0, 0.0, 0.0)
     return sorted(found, key=lambda p: -abs(p.y - height - slope * p.x))[:_MOST_FAR]
+
+
+def _neediest(found: Sequence[Point]) -> list[Point]:
+    """Those with the most memory beside that of their parameters, by ratio."""
+    return sorted(found, key=lambda p: -p.y / p.x)[:_MOST_FAR]
 
 
 def _best_of_each(found: Sequence[Point]) -> list[Point]:

@@ -42,6 +42,19 @@ def test_the_equation_is_in_the_key():
     assert "y = 3.0 + 2.00 x, R² = 1.00" in texts
 
 
+def test_networks_far_apart_have_logarithmic_memory_and_keep_their_fit():
+    frame = comparison(12, 1)
+    frame["weight_bytes"] = [2**20 * 3**k for k in range(12)]
+    frame["peak_bytes"] = 2 * frame["weight_bytes"] + 5 * 2**20
+    (axes,) = plots.memory_vs_params(frame).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    (fit,) = [line for line in axes.lines if line.get_gid() == "fit"]
+    xs, ys = fit.get_data()
+    assert ys == pytest.approx(2 * xs + 5, rel=1e-6)
+    (axes,) = plots.memory_vs_params(frame[:3]).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
+
+
 def test_the_axis_says_which_depth():
     frame = comparison(6)
     assert "effective depth" in plots.accuracy_vs_depth(frame).axes[0].get_xlabel()
@@ -63,3 +76,8 @@ def test_years_are_whole_and_the_cost_is_chosen():
     assert "MiB" in plots.timeline(frame, cost="peak_bytes").axes[0].get_ylabel()
     with pytest.raises(InvalidInput, match="year"):
         plots.timeline(frame.assign(year=None))
+
+
+def test_networks_of_one_year_stand_in_the_years_around_it():
+    (axes,) = plots.timeline(comparison(3).assign(year=2015)).axes
+    assert 2010 < axes.get_xlim()[0] < 2015 < axes.get_xlim()[1] < 2020
