@@ -29,9 +29,9 @@ from archscope.plots.style import GREY, WIDE
 MOST_NAMED = 40  # networks in a full-width figure; of more, only those of the front have names
 _LARGEST = 0.115  # diameter of the largest bubble in widths of the panel
 _TALLEST = 0.32  # diameter in heights of the panel
+_LEAST_CROWDED = 0.4  # of that size, however many networks there are
 _ALPHA = 0.42
 _DASHES = ("--", ":", "-.")
-_MOST_FAMILIES = 24
 _STEPS = (5, 35, 65, 95, 125, 155)  # of Canziani's legend, in millions of parameters
 _WIDE_RANGE = 60  # times the least from which on an axis is logarithmic
 
@@ -69,7 +69,7 @@ def area_scale(points: Sequence[Point], sheet: Sheet) -> float:
     largest = max((point.weight for point in points), default=0)
     crowd = sqrt(min(1.0, MOST_NAMED / max(len(points), 1)))
     room = min(_LARGEST * sheet.width, _TALLEST * sheet.height)
-    diameter = max(room * max(crowd, 0.5), 6)
+    diameter = max(room * max(crowd, _LEAST_CROWDED), 6)
     return diameter**2 / largest if largest else 0.0
 
 
@@ -145,7 +145,6 @@ def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], wei
 def _family_block(points: Sequence[Point]) -> Block:
     look = looks(point.family for point in points)
     counted = Counter(point.family for point in points)
-    first = sorted(counted, key=lambda name: (-counted[name], name))[:_MOST_FAMILIES]
     entries = [
         Entry(
             (
@@ -160,12 +159,10 @@ def _family_block(points: Sequence[Point]) -> Block:
             ),
             name,
         )
-        for name in sorted(first)
+        for name in sorted(counted)
     ]
-    more = len(counted) - len(first)
-    if more:
-        entries.append(Entry((), f"and {more} smaller families"))
-    return Block("family", tuple(entries))
+    weights = tuple(counted[name] for name in sorted(counted))
+    return Block("family", tuple(entries), weights, "smaller families")
 
 
 def _size_block(
@@ -337,7 +334,8 @@ def _holding(
     if axis.from_zero and not axis.log:
         low = min(low, 0.0)
     if low == high:
-        low, high = low - (abs(low) or 1) * 0.1, high + (abs(high) or 1) * 0.1
+        around = 1.5 if axis.whole else (abs(low) or 1) * 0.1
+        low, high = low - around, high + around
     floor, least_span = low, high - low
     for _ in range(60):
         per_point = max(high - low, least_span) / length

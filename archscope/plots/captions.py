@@ -80,10 +80,9 @@ def _known(value: Any) -> bool:
 
 
 def _sample(shape: Any) -> str:
-    """The shape of one sample: 3x224x224."""
-    if isinstance(shape, str):
-        return shape
-    return "x".join(map(str, shape[1:] if len(shape) > 1 else shape))
+    """The shape of one sample: 3x224x224; a stored table has shapes as text, 1x3x224x224."""
+    sizes = str(shape).split("x") if isinstance(shape, str) else [str(size) for size in shape]
+    return "x".join(sizes[1:] or sizes)
 
 
 def _publisher(source: str) -> str:

@@ -38,7 +38,6 @@ VARIABLES = {
     "size": "height and width of the image (pixels)",
     "seq_len": "length of the sequence",
 }
-_MOST_LISTED = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +264,7 @@ def _styles(lines: Sequence[Curve]) -> Mapping[str, dict[str, Any]]:
 
 
 def _key(lines: Sequence[Curve], style: Mapping[str, dict[str, Any]]) -> list[Block]:
-    shown = sorted(lines, key=lambda line: -line.ys[-1])[:_MOST_LISTED]
+    shown = sorted(lines, key=lambda line: -line.ys[-1])
     entries = []
     for line in shown:
         look = dict(style[line.name])
@@ -275,12 +274,10 @@ def _key(lines: Sequence[Curve], style: Mapping[str, dict[str, Any]]) -> list[Bl
             dot(9, 4.5, color=look["color"], **marker),
         )
         entries.append(Entry(drawn, line.name, 18))
-    if len(lines) > len(shown):
-        entries.append(Entry((), f"and {len(lines) - len(shown)} more", 18))
     remarks = []
     if any(any(line.disturbed) for line in lines):
         remarks = [Block("", (Entry((dot(marker="x", ms=5, color="#000000"),), "disturbed"),))]
-    return [Block("network", tuple(entries)), *remarks]
+    return [Block("network", tuple(entries), tuple(line.ys[-1] for line in shown)), *remarks]
 
 
 def _scales(axes: Axes, lines: Sequence[Curve], log: bool, *, doubling: bool) -> None:

@@ -165,9 +165,11 @@ def _against(
     data = data[data["batch"].isin(batches)]
     panels = [points(data[data["batch"] == batch], column, ops, "params") for batch in batches]
     every = [point for panel in panels for point in panel]
-    wide = bubbles.wide_range([p.x for p in every]) or bubbles.wide_range([p.y for p in every])
+    wide, tall = (bubbles.wide_range([at(p) for p in every]) for at in (_across, _up))
+    if fitted:  # the line is straight on two axes of one kind
+        wide = tall = wide or tall
     across = Axis(title, wide, from_zero=fitted)
-    up = Axis(OPERATIONS[ops], wide, from_zero=True)
+    up = Axis(OPERATIONS[ops], tall, from_zero=True)
     with styled(fine=True):
         sheet = begin(ax, size, len(panels))
         scale = bubbles.area_scale(every, sheet)
@@ -219,8 +221,19 @@ def _known(ops: str) -> str:
 
 
 def millions(params: float) -> str:
-    """35 M; 0.5 M."""
+    """35 M; 0.5 M; from a thousand millions on 65 G."""
+    for unit, scale in (("T", 1e12), ("G", 1e9)):
+        if params >= scale:
+            return f"{params / scale:g} {unit}"
     return f"{params / 1e6:g} M"
+
+
+def _across(point: Point) -> float:
+    return point.x
+
+
+def _up(point: Point) -> float:
+    return point.y
 
 
 def _giga(frame: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from matplotlib.artist import Artist
@@ -37,7 +38,11 @@ _MARGIN = 4.0  # points
 _KEY_SIZE = 7.0
 _CAPTION_SIZE = 6.2
 _BETWEEN = 16.0  # points between blocks of the key
+_APART = 10.0  # points between columns of a block
 _SMALLEST = 2.0  # inches
+_LINE = 11.0  # points that a line of the key takes
+_FEWEST = 10  # entries that a block which may be shortened keeps
+_UNDER = 0.4  # of the figure's height, at most, for a key that can be shortened
 _LEAST_PANEL = 36.0  # points
 
 
@@ -53,10 +58,29 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines of the key that belong together."""
+    """Lines of the key that belong together.
+
+    Attributes:
+        title: above them.
+        entries: one below the other.
+        weights: how much each entry matters; with them, a key that finds no room leaves out those
+            that matter least.
+        rest: what the line that then says how many are missing calls them.
+    """
 
     title: str
     entries: tuple[Entry, ...]
+    weights: tuple[float, ...] = ()
+    rest: str = "more"
+
+    def shortened(self, most: int) -> Block:
+        """At most so many lines, the last of which says how many entries are left out."""
+        if not self.weights or len(self.entries) <= most:
+            return self
+        places = sorted(range(len(self.entries)), key=lambda place: -self.weights[place])
+        kept = sorted(places[: most - 1])
+        left_out = Entry((), f"and {len(self.entries) - len(kept)} {self.rest}")
+        return Block(self.title, (*(self.entries[place] for place in kept), left_out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +90,7 @@ class Key:
     box: AnchoredOffsetbox | None
     side: float = 0.0
     below: float = 0.0
+    foot: float = inf  # height of the caption above which there is room for it
 
 
 @dataclass(slots=True)
@@ -157,8 +182,10 @@ def finish(
     figure.set_label(title)
     width, height = 72 * figure.get_figwidth(), 72 * figure.get_figheight()
     foot = _caption(figure, caption, width, height)
-    if sheet.drawn is None:
-        sheet.drawn = _key_of_own(sheet, width, height - foot)
+    if sheet.drawn is None or sheet.drawn.foot < foot:
+        if sheet.drawn is not None and sheet.drawn.box is not None:
+            sheet.drawn.box.remove()
+        sheet.drawn = _key_of_own(sheet, width, height, foot)
     drawn = sheet.drawn
     room = (foot + drawn.below) / height
     if room > 0.8:
@@ -230,22 +257,50 @@ def _caption(figure: Figure, caption: str, width: float, height: float) -> float
     return len(lines) * 1.15 * _CAPTION_SIZE + 2 * _MARGIN
 
 
-def _key_of_own(sheet: Sheet, width: float, height: float) -> Key:
-    """Beside the panels if there is room, else below them."""
+def _key_of_own(sheet: Sheet, width: float, height: float, foot: float) -> Key:
+    """Beside the panels if there is room, else below them; shortened if that helps."""
     if not sheet.key:
         return Key(None)
-    beside = _beside(sheet.key)
-    wide, tall = _extent(beside, sheet.figure)
-    if width >= 72 * WIDE and tall < height - 2 * _MARGIN and wide < 0.3 * width:
-        drawn = Key(_anchored(beside), side=wide + 4 * _MARGIN)
-    else:
-        under = _under(sheet.key, width - 4 * _MARGIN)
-        drawn = Key(_anchored(under), below=_extent(under, sheet.figure)[1] + 2 * _MARGIN)
+    drawn = _key_at_side(sheet, width, height, foot) or _key_below(sheet, width)
     assert drawn.box is not None
     _place(drawn.box, (0, 0), sheet.figure.transFigure)  # until panels have places
     drawn.box.set_in_layout(False)
     sheet.figure.add_artist(drawn.box)
     return drawn
+
+
+def _key_at_side(sheet: Sheet, width: float, height: float, foot: float) -> Key | None:
+    if width < 72 * WIDE:
+        return None
+    room = height - foot - 2 * _MARGIN
+    for most in _lengths(sheet.key):
+        blocks = [block.shortened(most) for block in sheet.key]
+        lines = sum(len(block.entries) for block in blocks)
+        if lines * _LINE > 1.2 * room:
+            continue  # far from it: not worth being measured
+        beside = _beside(blocks)
+        wide, tall = _extent(beside, sheet.figure)
+        if tall < room:
+            fits = wide < 0.3 * width
+            return Key(_anchored(beside), side=wide + 4 * _MARGIN, foot=foot) if fits else None
+    return None
+
+
+def _key_below(sheet: Sheet, width: float) -> Key:
+    room = _UNDER * 72 * sheet.figure.get_figheight()
+    for most in _lengths(sheet.key):
+        blocks = [block.shortened(most) for block in sheet.key]
+        under = _under(blocks, width - 4 * _MARGIN)
+        tall = _extent(under, sheet.figure)[1] + 2 * _MARGIN
+        if tall <= room:
+            break
+    return Key(_anchored(under), below=tall)
+
+
+def _lengths(blocks: Sequence[Block]) -> range:
+    """To how many lines blocks may be shortened, not at all first."""
+    longest = max((len(block.entries) for block in blocks if block.weights), default=0)
+    return range(max(longest, _FEWEST), _FEWEST - 1, -1)
 
 
 def _key_beside(sheet: Sheet) -> Key:
@@ -310,15 +365,16 @@ def _under(blocks: Sequence[Block], width: float) -> OffsetBox:
 
 def _columned(block: Block, width: float) -> tuple[Artist, float]:
     """A block with its entries in as many columns as find room, and its width in points."""
-    widest = max(_entry_width(entry) for entry in block.entries)
-    columns = max(min(int((width + 10) // (widest + 10)), -(-len(block.entries) // 2)), 1)
-    depth = -(-len(block.entries) // columns)
-    starts = range(0, len(block.entries), depth)
-    columned: list[Artist] = [
-        _stack([_line(entry) for entry in block.entries[start : start + depth]]) for start in starts
-    ]
-    row = HPacker(children=columned, pad=0, sep=10, align="top")
-    return _stack([*_title(block), row]), len(starts) * (widest + 10) - 10
+    for count in range(-(-len(block.entries) // 2), 0, -1):
+        depth = -(-len(block.entries) // count)
+        starts = range(0, len(block.entries), depth)
+        columns = [block.entries[start : start + depth] for start in starts]
+        wide = sum(max(map(_entry_width, column)) + _APART for column in columns) - _APART
+        if wide <= width:
+            break
+    stacks: list[Artist] = [_stack([_line(entry) for entry in column]) for column in columns]
+    row = HPacker(children=stacks, pad=0, sep=_APART, align="top")
+    return _stack([*_title(block), row]), wide
 
 
 def _entry_width(entry: Entry) -> float:

@@ -41,6 +41,16 @@ def comparison(number: int, seed: int = 0, protocols: tuple[str, ...] = ("single
     )
 
 
+def of_many_families(number: int = 300, families: int = 44):
+    """As many networks of as many families as a zoo has, with names of its length."""
+    frame = comparison(number, 1)
+    frame["family"] = [
+        f"family{'_of_networks'[: i % families % 12]}{i % families}" for i in range(number)
+    ]
+    frame["model"] = [f"{family}_{i}" for i, family in enumerate(frame["family"])]
+    return frame
+
+
 def measured(number: int, batches=(1, 2, 4, 8, 16, 32, 64), seed: int = 0):
     """A row per network and batch size, with made-up times and powers."""
     random = np.random.default_rng(seed)

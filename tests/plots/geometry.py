@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.offsetbox import AnchoredOffsetbox
 
 
 def boxes(figure):
@@ -77,6 +78,20 @@ def assert_inside(figure):
             box = text.get_window_extent(renderer)
             assert box.x0 >= -1 and box.y0 >= -1, text.get_text()
             assert box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1, text.get_text()
+
+
+def assert_panels_are_most_of(figure, share):
+    """Panels with more than a share of the figure's height, and a key that meets no caption."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    panels = [axes.get_window_extent(renderer) for axes in figure.axes]
+    top, low = max(box.y1 for box in panels), min(box.y0 for box in panels)
+    assert top - low > share * figure.bbox.height
+    (words,) = [text for text in figure.texts if text.get_gid() == "caption"]
+    for key in figure.findobj(AnchoredOffsetbox):
+        box = key.get_window_extent(renderer)
+        assert box.y0 >= words.get_window_extent(renderer).y1 - 1
+        assert not any(box.overlaps(panel) for panel in panels)
 
 
 def caption(figure):

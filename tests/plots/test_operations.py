@@ -7,8 +7,16 @@ from matplotlib.figure import Figure
 
 from archscope import plots
 from archscope.errors import InvalidInput, UnknownName
-from tests.plots.frames import comparison, measured
-from tests.plots.geometry import assert_inside, assert_names_cover_nothing, boxes, caption, circles
+from archscope.plots.operations import millions
+from tests.plots.frames import comparison, measured, of_many_families
+from tests.plots.geometry import (
+    assert_inside,
+    assert_names_cover_nothing,
+    assert_panels_are_most_of,
+    boxes,
+    caption,
+    circles,
+)
 
 SIZES = [(7, 4.6), (3.4, 3.8)]
 
@@ -25,6 +33,18 @@ def test_names_cover_no_name_no_bubble_and_no_edge(number, seed, size):
     assert_names_cover_nothing(figure)
     assert_inside(figure)
     assert tuple(figure.get_size_inches()) == size
+
+
+@pytest.mark.parametrize(("size", "share"), [((7, 4.6), 0.6), ((3.4, 4), 0.3)])
+@pytest.mark.parametrize("kind", [plots.accuracy_vs_ops, plots.timeline, plots.accuracy_vs_depth])
+def test_a_key_of_many_families_leaves_room_for_the_networks(kind, size, share):
+    figure = kind(of_many_families(), size=size)
+    assert_panels_are_most_of(figure, share)
+    assert_inside(figure)
+    texts = {t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text"))}
+    (more,) = [text for text in texts if "smaller families" in text]
+    named = [text for text in texts if text in set(of_many_families()["family"])]
+    assert int(more.split()[1]) + len(named) == of_many_families()["family"].nunique()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -246,3 +266,19 @@ def test_the_caption_states_device_date_and_convention():
         assert part in said
     undated = caption(plots.ops_vs_time(measured(4, batches=(1,)).drop(columns="date")))
     assert "date not recorded" in undated
+
+
+def test_power_that_hardly_differs_is_on_a_linear_axis_whatever_the_operations():
+    frame = measured(5, (1,))
+    frame["flops"] = [10**9 * 10**k for k in range(5)]
+    (axes,) = plots.ops_vs_power(frame).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+    (axes,) = plots.ops_vs_time(frame).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+
+@pytest.mark.parametrize(
+    ("params", "text"), [(5e5, "0.5 M"), (3.5e7, "35 M"), (6.5e10, "65 G"), (5e12, "5 T")]
+)
+def test_sizes_of_the_key_are_short(params, text):
+    assert millions(params) == text
