@@ -123,7 +123,7 @@ def run_study(
     if grid is not None and asked:
         raise InvalidInput(f"give {grid} or options such as --{next(iter(asked))}, not both")
     plan = studies.read_plan(grid) if grid else studies.Plan((studies.Grid.of(asked),))
-    limits = _limits(timeout or plan.seconds, memory or plan.memory_bytes, workers)
+    limits = _limits(kind, timeout or plan.seconds, memory or plan.memory_bytes, workers)
     store = file or (grid.with_suffix(".db") if grid else Path("study.db"))
     engine = studies.engine(kind, workers=workers, address=address)
     _carried_out(
@@ -220,15 +220,15 @@ def _engine(
 ) -> tuple[Engine, Limits]:
     from archscope.study import engine
 
-    limits = _limits(timeout, memory, workers)
+    limits = _limits(kind, timeout, memory, workers)
     return engine(kind, workers=workers, address=address), limits
 
 
-def _limits(timeout: float | None, memory: int | None, workers: int | None) -> Limits:
+def _limits(kind: str, timeout: float | None, memory: int | None, workers: int | None) -> Limits:
     from archscope.study import Limits
     from archscope.study.engines.local import cores, memory_available
 
-    free = memory_available()
+    free = memory_available() if kind == "local" else None  # other machines share their own
     share = free // (workers or cores()) if free else None
     return Limits(timeout or Limits.seconds, memory or share)
 
