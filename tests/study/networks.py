@@ -1,6 +1,7 @@
 """A file of networks, good and bad, as a person may have one; copied to where a test needs it.
 
-Each good one notes in the file that $BUILT names that it was built, and by which process.
+Each good one notes in the file that $BUILT names that it was built, and by which process; then it
+waits while there is a file "closed", so that a test can act in the middle of the work.
 """
 
 import mmap
@@ -18,6 +19,8 @@ class Good(nn.Module):
         with open(os.environ.get("BUILT", os.devnull), "a") as log:
             log.write(f"{type(self).__name__} {os.getpid()}\n")
         time.sleep(SECONDS)
+        while os.path.exists("closed"):
+            time.sleep(0.02)
         self.linear = nn.Linear(8, width)
 
     def forward(self, x):

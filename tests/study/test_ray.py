@@ -6,9 +6,10 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from small_studies import built, command, grid
+from small_studies import ROOT, built, command, grid
 
 from archscope import study
 from archscope.errors import ArchscopeError, InvalidInput
@@ -19,23 +20,31 @@ from archscope.study.engines.ray_cluster import Node
 from archscope.study.records import Setting, Task
 
 ray = pytest.importorskip("ray")
+SMALL = {"object_store_memory": 80 << 20}
 A_TRACE = Task(Setting("vgg16"), (), {}, limits=Limits(memory_bytes=1 << 30))
+
+
+# A node is lost when it does not answer for 3 s, and not after 20 s.
+HEALTH = {"health_check_period_ms": 500, "health_check_failure_threshold": 6}
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A head that lends no core, and a node of two; networks take half a second to build."""
-    with pytest.MonkeyPatch.context() as patch:
+    """A head that lends no core, and a node of two."""
+    # Sockets have short names; and nothing stays in /tmp/ray.
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(dir="/tmp") as directory:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("BUILDING_TAKES", "0.5")
+        patch.setenv("BUILDING_TAKES", "0.1")
         patch.setenv("BUILT", "built.txt")  # where the driver is
+        patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("RAY_TMPDIR", directory)
         from ray.cluster_utils import Cluster
 
-        quiet = {"include_dashboard": False, "num_cpus": 0, "object_store_memory": 80 << 20}
-        found = Cluster(initialize_head=True, head_node_args=quiet)
-        found.add_node(num_cpus=2, object_store_memory=80 << 20)
-    yield found
-    found.shutdown()
+        head = {"include_dashboard": False, "num_cpus": 0, "_system_config": HEALTH}
+        found = Cluster(initialize_head=True, head_node_args=head | SMALL)
+        found.add_node(num_cpus=2, **SMALL)
+        yield found
+        found.shutdown()
 
 
 def run(path, asked, *, cluster=None, **limits):
@@ -50,6 +59,23 @@ def difference(one, other):
         return list(differences(left, right))
 
 
+def eventually(condition):
+    """What a condition gives once it holds, which is soon."""
+    until = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return found
+
+
+def processes():
+    return {int(process) for _, process in built()}
+
+
+def alive(process):
+    return Path(f"/proc/{process}").exists()
+
+
 def attempts(path):
     with Store(path) as store:
         return [row["attempts"] for row in store.connection.execute("SELECT attempts FROM cells")]
@@ -57,14 +83,18 @@ def attempts(path):
 
 def test_a_cluster_that_loses_a_node_has_the_store_of_the_local_engine(cluster, networks):
     asked = grid("First", "Second", "Third", "Fourth", "Raises", batch=[1, 2, 8])
-    lost = cluster.add_node(num_cpus=2, object_store_memory=80 << 20)
+    lost = cluster.add_node(num_cpus=2, **SMALL)
+
+    closed = Path("closed")  # until the node is lost, nothing that is under way ends
+    closed.touch()
 
     def lose_it_when_all_cores_are_busy():
-        while len({process for _, process in built()}) < 4:
-            time.sleep(0.02)
+        busy = eventually(lambda: len(processes()) >= 4 and processes())
         cluster.remove_node(lost, allow_graceful=False)
+        eventually(lambda: not all(map(alive, busy)))
+        closed.unlink()
 
-    losing = threading.Thread(target=lose_it_when_all_cores_are_busy)
+    losing = threading.Thread(target=lose_it_when_all_cores_are_busy, daemon=True)
     losing.start()
     counts = run("ray.db", asked, cluster=cluster)
     losing.join()
@@ -141,14 +171,16 @@ def test_a_gpu_that_no_node_has_is_refused(cluster, networks):
 
 
 def test_a_task_asks_for_what_it_needs():
-    node = Node("n", {"CPU": 16, "memory": 64e9, "GPU": 4, "accelerator_type:H100": 1})
+    node = Node("ab" * 28, {"CPU": 16, "memory": 64e9, "GPU": 4, "accelerator_type:H100": 1})
     asked = ray_cluster.requirements
     assert asked(A_TRACE, None) == {"num_cpus": 1, "memory": 1 << 30}
     on_gpu = asked(replace(A_TRACE, device="cuda:0"), node)
     assert on_gpu["num_gpus"] == 1 and on_gpu["accelerator_type"] == "H100"
     alone = asked(replace(A_TRACE, device="cpu"), node)
-    assert alone["num_cpus"] == 16 and alone["scheduling_strategy"].node_id == "n"
-    assert ray_cluster.equal_share([node, Node("m", {"CPU": 4, "memory": 8e9})]) == 2_000_000_000
+    assert alone["num_cpus"] == 16 and alone["scheduling_strategy"].node_id == node.id
+    assert (
+        ray_cluster.equal_share([node, Node("cd" * 28, {"CPU": 4, "memory": 8e9})]) == 2_000_000_000
+    )
 
 
 def test_a_node_without_cores_takes_no_tasks(monkeypatch):

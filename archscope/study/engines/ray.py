@@ -13,6 +13,7 @@ under way, and takes the next one from the store when one is back.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter, deque
@@ -25,7 +26,7 @@ from archscope.errors import ArchscopeError
 from archscope.study.engines import ray_cluster, ray_worker
 from archscope.study.engines.ray_cluster import Node
 from archscope.study.records import Limits, Result, Task
-from archscope.study.work import failure, reason_of
+from archscope.study.work import failure
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -35,6 +36,9 @@ _AHEAD = 2  # tasks under way for each core, so that none waits for the driver
 _LOOK = 1.0  # s; an interrupt is noticed after that
 _NODES_FOR = 5.0  # s after which the cluster's nodes are asked for anew
 _REFUSALS = 3  # in a row, of nodes that cannot work at all
+_PATIENCE = 300.0  # s without any node that could work; an autoscaler takes minutes to start one
+
+_log = logging.getLogger(__name__)
 
 
 def engine(*, workers: int | None = None, address: str | None = None) -> Ray:
@@ -45,11 +49,13 @@ def engine(*, workers: int | None = None, address: str | None = None) -> Ray:
         address: of the cluster, "auto" by default: the one that runs here, or $RAY_ADDRESS.
 
     Raises:
-        ArchscopeError: Ray is not installed.
+        ArchscopeError: Ray is not installed, or no cluster answers.
     """
     if find_spec("ray") is None:
         raise ArchscopeError("--engine ray needs Ray: pip install 'archscope[ray]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with ray_cluster.connected(address):
+        pass  # a wrong address is told before anything is made
     return Ray(address, workers)
 
 
@@ -57,7 +63,7 @@ class Ray:
     """An ``Engine`` of the processes of a cluster."""
 
     def __init__(self, address: str | None, workers: int | None):
-        """It connects when there is something to do."""
+        """It connects again when there is something to do."""
         self.address, self.workers = address, workers
         self.titles: dict[str, str] = {}
         self.has: dict[str, Callable[[Node], bool]] = {}
@@ -104,8 +110,11 @@ class _Flight:
         self.sent: dict[ObjectRef[list[Result]], _Sent] = {}
         self.again: deque[tuple[Task, int]] = deque()  # with the number of the attempt
         self.refusals = 0
-        self.nodes: list[Node] = []
+        self.nodes: list[Node] = []  # that can do the work
+        self.known: set[str] = set()  # ids of nodes that were asked what they are
+        self.avoided: dict[str, str] = {}  # ids of nodes that cannot, and why
         self.asked = -_NODES_FOR
+        self.last_able = time.monotonic()  # when there last was a node that can
 
     def carry_out(self, tasks: Iterator[Task]) -> Iterator[Result]:
         import ray
@@ -138,8 +147,36 @@ class _Flight:
         return bool(self.sent)
 
     def _look_at_nodes(self) -> None:
-        if time.monotonic() - self.asked > _NODES_FOR or not self.nodes:
-            self.nodes, self.asked = ray_cluster.nodes(), time.monotonic()
+        if time.monotonic() - self.asked <= _NODES_FOR and self.nodes:
+            return
+        found = ray_cluster.nodes()
+        self._avoid_misfits([node for node in found if node.id not in self.known])
+        self.nodes = [node for node in found if node.id not in self.avoided]
+        self.asked = time.monotonic()
+        if not self.nodes and found:
+            reasons = "; ".join(f"{node.host}: {self.avoided[node.id]}" for node in found[:3])
+            raise ArchscopeError(f"no node of the Ray cluster can do this: {reasons}")
+        self._refuse_to_wait_for_ever()
+
+    def _avoid_misfits(self, new: list[Node]) -> None:
+        hosts = {node.id: node.host for node in new}
+        self.known |= hosts.keys()
+        for id, reason in ray_cluster.misfits(new).items():
+            self.avoided[id] = reason
+            self.refusals = -len(self.sent)  # tasks may have been there already
+            _log.warning("archscope: Ray node %s is left out: %s", hosts[id], reason)
+
+    def _refuse_to_wait_for_ever(self) -> None:
+        """As Ray does with what was sent and has no node any more that could do it."""
+        for sent in self.sent.values():
+            if sent.task.device:
+                self._able(sent.task)
+        most = max((sent.task.limits.memory_bytes or 0 for sent in self.sent.values()), default=0)
+        if self.nodes:
+            ray_cluster.check_memory(most, self.nodes)
+            self.last_able = time.monotonic()
+        elif time.monotonic() - self.last_able > _PATIENCE:
+            raise ArchscopeError(f"the Ray cluster has had no cores for {_PATIENCE:.0f} s")
 
     def _limited(self, task: Task) -> Task:
         """With the share of memory that a core has, if no limit was given."""
@@ -150,20 +187,29 @@ class _Flight:
         return replace(task, limits=limits)
 
     def _send(self, task: Task, attempt: int) -> None:
-        node = self._node_for(task.device) if task.device else None
-        options = ray_cluster.requirements(task, node)
+        node = self._node_for(task) if task.device else None
+        options = ray_cluster.requirements(task, node, self.avoided)
         call = self.remote.options(max_retries=0, name=task.setting.reference, **options)
         self.sent[call.remote(task, self.driver)] = _Sent(task, attempt, node)
 
-    def _node_for(self, device: str) -> Node:
-        """Of the nodes that have the device, one with the fewest measurements."""
+    def _node_for(self, task: Task) -> Node:
+        """Of the nodes that can measure this, one with the fewest measurements."""
         at = Counter(sent.node.id for sent in self.sent.values() if sent.node)
-        able = [node for node in self.nodes if self.engine.has[device](node)]
+        return min(self._able(task), key=lambda node: at[node.id])
+
+    def _able(self, task: Task) -> list[Node]:
+        """The nodes that can measure this.
+
+        Raises:
+            ArchscopeError: there is none, and Ray would wait for one for ever.
+        """
+        title, has = self.engine.titles[task.device], self.engine.has[task.device]
+        able = [node for node in self.nodes if has(node)]
         if not able:
-            raise ArchscopeError(
-                f"no node of the Ray cluster is left that has {self.engine.titles[device]}"
-            )
-        return min(able, key=lambda node: at[node.id])
+            raise ArchscopeError(f"no node of the Ray cluster is left that has {title}")
+        ray_cluster.check_memory(task.limits.memory_bytes, able)
+        enough = task.limits.memory_bytes or 0
+        return [node for node in able if node.memory_bytes >= enough]
 
     # -- and back ----------------------------------------------------------------------------------
 
@@ -184,7 +230,7 @@ class _Flight:
         """Its process or its node has ended, or cannot work."""
         import ray
 
-        reason = _reason(error)
+        reason = ray_cluster.reason(error)
         if isinstance(error, ray.exceptions.RayTaskError):
             self.refusals += 1
             if self.refusals >= _REFUSALS:
@@ -203,12 +249,3 @@ class _Flight:
             return result
         reason = f"measured on {found}, and the study was planned for {planned}"
         return replace(result, state="failed", values={}, reason=reason)
-
-
-def _reason(error: Any) -> str:
-    """One line: what a node's own code raised, or the first sentence of Ray's explanation."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, Exception):
-        return reason_of(cause)
-    words = " ".join(str(error).split())
-    return words.partition(". ")[0].rstrip(".") or type(error).__name__

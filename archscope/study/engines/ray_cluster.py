@@ -7,17 +7,20 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.numbers import memory as readable
 from archscope.study.engines import ray_worker
 from archscope.study.records import Task
+from archscope.study.work import reason_of
 
 _ANSWERS_WITHIN = 5.0  # s
+_SAYS_WITHIN = 120.0  # s, a process on a node that imports torch for it
 _ACCELERATOR = "accelerator_type:"  # what Ray calls the custom resource of a GPU's model
 
 
@@ -27,6 +30,7 @@ class Node:
 
     id: str
     resources: Mapping[str, float]
+    host: str = ""
 
     @property
     def cpus(self) -> int:
@@ -73,15 +77,40 @@ def _connect(address: str) -> None:
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        with _unheard():
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        raise _no_cluster(address, error) from error
+    except (RuntimeError, ValueError) as error:
         raise ArchscopeError(
-            f"no Ray cluster answers at '{address}': {_first_line(error)}; "
-            "start one: ray start --head"
+            f"cannot join a Ray cluster at '{address}': {_first_line(error)}"
         ) from error
     finally:
         if main:
             signal.signal(signal.SIGTERM, before)  # Ray's own ends the process at once
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """A driver that connects inside does not print what raylets say of themselves.
+
+    When a node is lost that is the end of its log, on stdout, whatever ``log_to_driver`` says; Ray
+    has no public way to turn it off. As of Ray 2.60; where the name is another one, it is printed.
+    """
+    worker: Any = import_module("ray._private.worker")
+    listen = getattr(worker, "listen_error_messages", None)
+    worker.listen_error_messages = lambda worker, stopped: None
+    try:
+        yield
+    finally:
+        worker.listen_error_messages = listen
+
+
+def _no_cluster(address: str, error: BaseException) -> ArchscopeError:
+    reason = _first_line(error)
+    return ArchscopeError(
+        f"no Ray cluster answers at '{address}': {reason}; start one: ray start --head"
+    )
 
 
 def _refuse_silence(address: str) -> None:
@@ -92,22 +121,45 @@ def _refuse_silence(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN).close()
     except (OSError, OverflowError) as error:
-        raise ArchscopeError(
-            f"no Ray cluster answers at '{address}': {error}; start one: ray start --head"
-        ) from error
+        raise _no_cluster(address, error) from error
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].strip().rstrip(".") if lines else type(error).__name__
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    if not lines:
+        return type(error).__name__
+    return (" ".join(lines)[:300] if lines[0].endswith(":") else lines[0]).rstrip(".")
 
 
 def nodes() -> list[Node]:
     """The nodes that live and lend cores."""
     import ray
 
-    found = [Node(one["NodeID"], one["Resources"]) for one in ray.nodes() if one["Alive"]]
+    found = [
+        Node(one["NodeID"], one["Resources"], one.get("NodeManagerHostname", ""))
+        for one in ray.nodes()
+        if one["Alive"]
+    ]
     return [node for node in found if node.cpus]
+
+
+def misfits(found: Collection[Node]) -> dict[str, str]:
+    """Why a task of this driver cannot be done on some of these nodes, by their ids."""
+    here = ray_worker.versions()
+    answers = _ask(ray_worker.versions, found)
+    return {id: reason for id, there in answers.items() if (reason := _unlike(there, here))}
+
+
+def _unlike(there: Mapping[str, str] | ArchscopeError, here: Mapping[str, str]) -> str:
+    if isinstance(there, ArchscopeError):
+        return str(there)
+    return ", ".join(
+        f"the {name} are not those of the driver"
+        if name.endswith(" files")
+        else f"{name} is {there.get(name, 'none')} there and {version} here"
+        for name, version in here.items()
+        if there.get(name) != version
+    )
 
 
 def device_title(device: str) -> tuple[str, Callable[[Node], bool]]:
@@ -118,37 +170,66 @@ def device_title(device: str) -> tuple[str, Callable[[Node], bool]]:
     Raises:
         InvalidInput: no node has such a device.
     """
+    lending = nodes()
     if device == "cpu":
-        titles = {node.id: _ask(node, "cpu") for node in nodes()}
-        if not titles:
-            raise InvalidInput("no node of the Ray cluster lends a core")
-        title = _most(Counter(titles.values()))
+        titles = _ask(ray_worker.title, lending, device)
+        known = Counter(title for title in titles.values() if isinstance(title, str))
+        if not known:
+            raise next(iter(titles.values()), InvalidInput("no node of the Ray cluster has cores"))
+        title = _most(known)
         return title, lambda node: titles.get(node.id) == title
     if device != "cuda:0":
         raise InvalidInput(f"Ray itself chooses among GPUs: --device cuda, not {device}")
-    with_gpus = nodes()
-    model = _most(sum((Counter(node.gpus) for node in with_gpus), Counter()))
-    chosen = [node for node in with_gpus if model in node.gpus]
+    model = _most(sum((Counter(node.gpus) for node in lending), Counter()))
+    chosen = [node for node in lending if model in node.gpus]
     if not chosen:
         raise InvalidInput("no node of the Ray cluster has a GPU")
-    return _ask(chosen[0], "cuda:0"), lambda node: model in node.gpus
+    (answer,) = _ask(ray_worker.title, chosen[:1], device, num_gpus=1).values()
+    if isinstance(answer, ArchscopeError):
+        raise ArchscopeError(f"no GPU on {chosen[0].host}: {answer}")
+    return answer, lambda node: model in node.gpus
 
 
 def _most(counts: Mapping[str, float]) -> str:
     return min(counts, key=lambda name: (-counts[name], name), default="")
 
 
-def _ask(node: Node, device: str) -> str:
+def _ask(
+    question: Callable[..., Any], found: Collection[Node], *arguments: Any, num_gpus: int = 0
+) -> dict[str, Any]:
+    """What each node answers, by its id; an ``ArchscopeError`` if it does not."""
     import ray
 
-    ask = ray.remote(ray_worker.title)
-    options = {"num_cpus": 0, "num_gpus": 0 if device == "cpu" else 1, **_only_on(node)}
+    remote = ray.remote(question)
+    options = {"num_cpus": 0, "num_gpus": num_gpus, "max_retries": 0}
+    asked = {
+        node.id: remote.options(**options, **_only_on(node)).remote(*arguments) for node in found
+    }
+    if asked:
+        ray.wait(list(asked.values()), num_returns=len(asked), timeout=_SAYS_WITHIN)
+    return {id: _answer(reference) for id, reference in asked.items()}
+
+
+def _answer(reference: Any) -> Any:
+    import ray
+
     try:
-        return str(ray.get(ask.options(**options).remote(device)))
+        return ray.get(reference, timeout=0)
+    except ray.exceptions.GetTimeoutError:
+        ray.cancel(reference, force=True)
+        return ArchscopeError(f"it has not answered in {_SAYS_WITHIN:.0f} s")
     except ray.exceptions.RayError as error:
-        raise ArchscopeError(
-            f"Ray node {node.id[:8]} does not say what {device} is: {error}"
-        ) from error
+        return ArchscopeError(reason(error))
+
+
+def reason(error: Any) -> str:
+    """One line: what a node's own code raised, or the first sentence of Ray's explanation."""
+    cause = getattr(error, "cause", None)
+    words = " ".join((reason_of(cause) if isinstance(cause, Exception) else str(error)).split())
+    if f"No module named '{__package__.partition('.')[0]}'" in words:
+        return "archscope is not installed there"
+    words = words.partition(" traceback: ")[0].partition(". ")[0]
+    return words.rstrip(".") or type(error).__name__
 
 
 def _only_on(node: Node) -> dict[str, Any]:
@@ -157,19 +238,22 @@ def _only_on(node: Node) -> dict[str, Any]:
     return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False)}
 
 
-def requirements(task: Task, node: Node | None) -> dict[str, Any]:
+def requirements(task: Task, node: Node | None, avoided: Collection[str] = ()) -> dict[str, Any]:
     """What Ray is asked for, for a task: options of a remote function.
 
     A trace takes a core and its limit of memory. A measurement on the CPU takes all cores of one
-    ``node``, so that nothing else runs there, and one on a GPU takes that and its model.
+    ``node``, so that nothing else runs there, and one on a GPU takes that and its model. Nothing
+    runs on ``avoided`` nodes, given by their ids.
     """
     asked: dict[str, Any] = {"num_cpus": 1}
     if task.limits.memory_bytes:
         asked["memory"] = task.limits.memory_bytes
+    if task.device == "cpu" and node:
+        return asked | {"num_cpus": node.cpus, **_only_on(node)}
+    if avoided:
+        asked["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(avoided))})"}
     if node is None:
         return asked
-    if task.device == "cpu":
-        return asked | {"num_cpus": node.cpus, **_only_on(node)}
     (model,) = node.gpus
     return asked | {"num_gpus": 1, **({"accelerator_type": model} if model else {})}
 

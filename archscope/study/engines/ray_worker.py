@@ -8,11 +8,14 @@ Ray's worker processes has one of its processes, and keeps it for the tasks that
 from __future__ import annotations
 
 import os
+import sys
+import sysconfig
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from archscope.study.engines.local import Local, Pool
+from archscope.study.keys import fingerprint
 from archscope.study.records import Result, Task
 
 # What Ray sets for its own process and the networks' must not inherit.
@@ -21,15 +24,19 @@ _SET_BY_RAY = "OMP_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Driver:
-    """Where the driver is, which is where relative paths begin, and its number of threads."""
+    """Where the driver is, which is where relative paths begin; its ``path`` of modules, but for
+    what is installed, which each machine has its own of; and its number of threads."""
 
     directory: str
+    path: tuple[str, ...]
     threads: str | None
 
     @staticmethod
     def here() -> Driver:
         """Of this process."""
-        return Driver(os.getcwd(), os.environ.get(_SET_BY_RAY))
+        installed = tuple(sysconfig.get_paths().values())
+        path = tuple(place for place in sys.path if place and not place.startswith(installed))
+        return Driver(os.getcwd(), path, os.environ.get(_SET_BY_RAY))
 
 
 @dataclass
@@ -58,9 +65,15 @@ def title(device: str) -> str:
     return Local(1).title(device)
 
 
+def versions() -> dict[str, str]:
+    """The versions here that every result depends on."""
+    return fingerprint("")
+
+
 def _live_as(driver: Driver) -> None:
     with suppress(OSError):  # a file that is not there is told as such
         os.chdir(driver.directory)
+    sys.path += [place for place in driver.path if place not in sys.path]
     environment: Mapping[str, str | None] = {_SET_BY_RAY: driver.threads}
     for name, value in environment.items():
         if value is None:
