@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from archscope.errors import ArchscopeError
+from archscope.measure.nvml import Gpu, open_gpu
 
 POWERCAP = Path("/sys/class/powercap")
 
@@ -42,14 +42,14 @@ class NvmlMeter:
 
     title = "the driver's energy counter of the board (NVML)"
 
-    def __init__(self, uuid: str, library: Any = None):
-        self._nvml = library if library is not None else importlib.import_module("pynvml")
-        self._nvml.nvmlInit()
-        self._handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
-        self.joules()
+    def __init__(self, gpu: Gpu):
+        self._gpu = gpu
 
     def joules(self) -> float:
-        return self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) / 1e3
+        millijoules = self._gpu.ask("nvmlDeviceGetTotalEnergyConsumption", self._gpu.board)
+        if millijoules is None:
+            raise ArchscopeError("energy cannot be measured here: the GPU's counter has no answer")
+        return millijoules / 1e3
 
 
 class Rapl:
@@ -71,14 +71,19 @@ class Rapl:
         return self._sum / 1e6
 
 
-def meter_of_gpu(uuid: str) -> Meter:
-    """NVML's counter of a GPU, where it has one."""
+def meter_of_gpu(uuid: str, library: Any = None) -> Meter:
+    """NVML's counter of a GPU, where it has one of its own."""
     try:
-        return NvmlMeter(uuid)
+        gpu = open_gpu(uuid, library)
     except ImportError:
         return NoMeter("the package nvidia-ml-py is not installed")
     except Exception as error:  # NVML's own errors are only known where it is installed
-        return NoMeter(f"the GPU's energy counter does not answer ({error})")
+        return NoMeter(f"NVIDIA's driver does not answer ({error})")
+    if gpu.divided:
+        return NoMeter("the GPU is divided (MIG), and its counter is of all instances together")
+    if gpu.ask("nvmlDeviceGetTotalEnergyConsumption", gpu.board) is None:
+        return NoMeter("the GPU has no energy counter (they begin with Volta)")
+    return NvmlMeter(gpu)
 
 
 def meter_of_cpu(powercap: Path = POWERCAP) -> Meter:

@@ -5,13 +5,14 @@ A device that tells nothing has ``NoSensors``, whose readings are empty.
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
+
+from archscope.measure.nvml import Gpu, open_gpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,51 +111,57 @@ _THROTTLED = {
 
 
 class Nvml:
-    """A GPU through NVIDIA's management library (package nvidia-ml-py)."""
+    """A GPU through NVIDIA's management library. Clocks and heat are the whole board's."""
 
-    def __init__(self, uuid: str, process: int, library: Any = None):
-        """Open the GPU of that UUID; ``process`` is ours, all others are others."""
-        self._nvml = library if library is not None else importlib.import_module("pynvml")
-        self._nvml.nvmlInit()
-        self._handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
-        self._process = process
-        self.driver = str(self._nvml.nvmlSystemGetDriverVersion())
+    def __init__(self, gpu: Gpu, process: int | None):
+        """``process`` is ours and uses the GPU; None where no process of ours does yet."""
+        self._gpu, self._process = gpu, process
+        self.driver = _text(gpu.ask("nvmlSystemGetDriverVersion"))
 
     def read(self) -> Reading:
-        nvml, handle = self._nvml, self._handle
-        reasons = self._ask(nvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle) or 0
-        running = self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle)
-        limit = self._ask(nvml.nvmlDeviceGetEnforcedPowerLimit, handle)
+        ask, nvml, board = self._gpu.ask, self._gpu.library, self._gpu.board
+        limit = ask("nvmlDeviceGetEnforcedPowerLimit", board)
         return Reading(
-            clock_mhz=self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM),
-            memory_clock_mhz=self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM),
-            temperature_c=self._ask(
-                nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU
-            ),
+            clock_mhz=ask("nvmlDeviceGetClockInfo", board, nvml.NVML_CLOCK_SM),
+            memory_clock_mhz=ask("nvmlDeviceGetClockInfo", board, nvml.NVML_CLOCK_MEM),
+            temperature_c=self._temperature(),
             power_limit_w=None if limit is None else limit / 1e3,
-            throttled=tuple(name for bit, name in _THROTTLED.items() if reasons & bit),
-            other_processes=(
-                None if running is None else self._others([one.pid for one in running])
-            ),
+            throttled=tuple(name for bit, name in _THROTTLED.items() if self._reasons() & bit),
+            other_processes=self._others(),
         )
 
-    def _others(self, running: Sequence[int]) -> int:
-        """In a container the driver may know us by another number: one of them is ours."""
-        if self._process in running or not running:
+    def _temperature(self) -> int | None:
+        """In 2026 the first name is to go with CUDA 14, and older packages lack the second."""
+        ask, sensor = self._gpu.ask, self._gpu.library.NVML_TEMPERATURE_GPU
+        found = ask("nvmlDeviceGetTemperature", self._gpu.board, sensor)
+        return ask("nvmlDeviceGetTemperatureV", self._gpu.board, sensor) if found is None else found
+
+    def _reasons(self) -> int:
+        """The second name is that of drivers before 535, and is to go with CUDA 14."""
+        found = self._gpu.ask("nvmlDeviceGetCurrentClocksEventReasons", self._gpu.board)
+        if found is None:
+            found = self._gpu.ask("nvmlDeviceGetCurrentClocksThrottleReasons", self._gpu.board)
+        return found or 0
+
+    def _others(self) -> int | None:
+        """In a container the driver may know us by another number, or show no process at all."""
+        answer = self._gpu.ask("nvmlDeviceGetComputeRunningProcesses", self._gpu.handle)
+        running = None if answer is None else [one.pid for one in answer]
+        if running is None or self._process is None:
+            return None if running is None else len(running)
+        if self._process in running:
             return sum(one != self._process for one in running)
-        return len(running) - 1
-
-    def _ask(self, question: Any, *arguments: Any) -> Any:
-        """The answer, or None from a GPU that does not tell."""
-        try:
-            return question(*arguments)
-        except self._nvml.NVMLError:
-            return None
+        return len(running) - 1 if running else None
 
 
-def sensors_of_gpu(uuid: str, process: int) -> Sensors:
+def _text(answer: Any) -> str:
+    """Old versions of the package answer in bytes."""
+    return answer.decode() if isinstance(answer, bytes) else str(answer or "")
+
+
+def sensors_of_gpu(uuid: str, process: int | None) -> Sensors:
     """NVML's, or none where it is not installed or does not answer."""
     try:
-        return Nvml(uuid, process)
+        return Nvml(open_gpu(uuid), process)
     except Exception:  # NVML's own errors are only known where it is installed
         return NoSensors()

@@ -6,7 +6,7 @@ from fake import Fake, Watts
 import archscope
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.energy import Window, busy_windows, columns, energy, idle_window
-from archscope.measure.meters import NoMeter, NvmlMeter, meter_of_cpu
+from archscope.measure.meters import NoMeter, meter_of_cpu
 
 
 def test_known_joules_are_reported_gross_and_net_of_idle():
@@ -140,16 +140,3 @@ def test_parts_of_a_package_and_the_whole_platform_are_not_counted_again(tmp_pat
 def test_a_processor_without_counters_says_so(tmp_path):
     with pytest.raises(ArchscopeError, match="RAPL"):
         meter_of_cpu(tmp_path).joules()
-
-
-def test_nvml_counts_millijoules():
-    class Library:
-        def nvmlInit(self): ...
-
-        def nvmlDeviceGetHandleByUUID(self, uuid):
-            return uuid
-
-        def nvmlDeviceGetTotalEnergyConsumption(self, handle):
-            return 12_500
-
-    assert NvmlMeter("GPU-0", Library()).joules() == 12.5

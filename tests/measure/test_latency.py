@@ -10,7 +10,7 @@ from torch import nn
 import archscope
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.sampling import Rules, collect
-from archscope.measure.sensors import Nvml, Reading
+from archscope.measure.sensors import Reading
 
 
 def measured(seconds, **arguments):
@@ -186,49 +186,6 @@ def test_a_sleep_takes_as_long_as_it_says():
 def test_a_wrong_request_says_what_is_right(arguments, says):
     with pytest.raises(InvalidInput, match=says):
         archscope.latency("rnn", **arguments)
-
-
-class Library:
-    """NVML with one GPU, which does not tell its power limit."""
-
-    NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
-
-    class NVMLError(Exception):
-        pass
-
-    def nvmlInit(self): ...
-
-    def nvmlSystemGetDriverVersion(self):
-        return "580.1"
-
-    def nvmlDeviceGetHandleByUUID(self, uuid):
-        return uuid
-
-    def nvmlDeviceGetClockInfo(self, handle, which):
-        return {1: 1980, 2: 2619}[which]
-
-    def nvmlDeviceGetTemperature(self, handle, which):
-        return 41
-
-    def nvmlDeviceGetEnforcedPowerLimit(self, handle):
-        raise self.NVMLError
-
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):
-        return 0x01 | 0x04 | 0x40  # idle is no disturbance
-
-    def nvmlDeviceGetComputeRunningProcesses(self, handle):
-        return [type("Process", (), {"pid": pid}) for pid in (7, 8)]
-
-
-def test_nvml_is_read_and_may_stay_silent():
-    sensors = Nvml("GPU-0", process=7, library=Library())
-    assert sensors.driver == "580.1"
-    assert sensors.read() == Reading(1980, 2619, 41, None, ("power cap", "thermal (hardware)"), 1)
-
-
-def test_in_a_container_one_of_the_gpu_s_processes_is_ours():
-    """The driver tells their numbers outside of it, where ours is another one."""
-    assert Nvml("GPU-0", process=99, library=Library()).read().other_processes == 1
 
 
 def test_a_sample_makes_batches_and_whole_inputs_bring_their_own(tmp_path):
