@@ -12,9 +12,13 @@ A CPU's caller is the one who works: there both are the same.
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any, Protocol
@@ -27,6 +31,8 @@ from archscope.measure.meters import Meter, meter_of_cpu, meter_of_gpu
 from archscope.measure.sampling import Sample
 from archscope.measure.sensors import CpuSensors, Sensors, sensors_of_gpu
 
+# By dimensions: images, volumes.
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 _GRAPH_WARMUP = 3
 
 
@@ -109,11 +115,25 @@ class Cuda:
         self._device = torch.device(self.name)
         properties = torch.cuda.get_device_properties(self._device)
         self.title = properties.name
-        self._uuid = f"GPU-{properties.uuid}"
-        self.sensors = sensors_of_gpu(self._uuid, os.getpid())
+        self._uuid = str(properties.uuid)
+        self.sensors = sensors_of_gpu(self._uuid, None)
         # Overwriting twice as much as the cache holds leaves nothing of it.
         self._flush_bytes = 2 * getattr(properties, "L2_cache_size", 64 << 20)
         self._flushed: torch.Tensor | None = None
+        self._side: torch.cuda.Stream | None = None
+
+    def open(self) -> Cuda:
+        """Begin to use it: from then on this process is among those that the driver lists.
+
+        Raises:
+            ArchscopeError: it refuses: another process has it for itself, or has its memory.
+        """
+        try:
+            torch.cuda.synchronize(self._device)
+        except RuntimeError as error:
+            raise ArchscopeError(f"{self.name} cannot be used: {_line(error)}") from error
+        self.sensors = sensors_of_gpu(self._uuid, os.getpid())
+        return self
 
     def now(self) -> float:
         return perf_counter()
@@ -135,22 +155,24 @@ class Cuda:
             return Sample(begin.elapsed_time(end) / 1e3, perf_counter() - start)
 
     def captured(self, run: Callable[[], Any]) -> Callable[[], Any]:
-        stream = torch.cuda.Stream(self._device)
-        stream.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(stream):  # libraries choose their kernels before the capture
-            for _ in range(_GRAPH_WARMUP):
-                run()
-        torch.cuda.current_stream(self._device).wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.device(self._device), torch.cuda.graph(graph):
-                run()
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            line = str(error).splitlines()[0]
-            raise ArchscopeError(f"the run cannot be captured in a CUDA graph: {line}") from error
-        return graph.replay
+        current = torch.cuda.current_stream(self._device)
+        # One side stream for all captures: libraries keep a workspace for every stream. A capture
+        # that fails leaves it the current one, which the outermost context puts right.
+        side = self._side = self._side or torch.cuda.Stream(self._device)
+        with torch.cuda.stream(current):
+            side.wait_stream(current)
+            with torch.cuda.stream(side):  # libraries choose their kernels before the capture
+                for _ in range(_GRAPH_WARMUP):
+                    run()
+                _check_unsynchronised(run)
+            current.wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            try:
+                with torch.cuda.graph(graph, stream=side):
+                    run()
+            except RuntimeError as error:
+                raise _why_not_captured(error) from error
+        return _Replay(graph, run)
 
     def wait(self) -> None:
         torch.cuda.synchronize(self._device)
@@ -162,7 +184,9 @@ class Cuda:
         return meter_of_gpu(self._uuid)
 
     def release(self) -> None:
-        torch.cuda.empty_cache()
+        gc.collect()  # networks are often parts of cycles
+        with suppress(RuntimeError):  # after a fault every call fails; the fault has been told
+            torch.cuda.empty_cache()
 
     def _flush(self) -> None:
         if self._flushed is None:
@@ -170,11 +194,55 @@ class Cuda:
         self._flushed.fill_(1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """A graph, and the run whose weights and inputs it reads where they were at the capture."""
+
+    graph: torch.cuda.CUDAGraph
+    run: Callable[[], Any]
+
+    def __call__(self) -> None:
+        self.graph.replay()
+
+
+def _check_unsynchronised(run: Callable[[], Any]) -> None:
+    """A capture in which the caller waits for the device fails, and spoils torch's allocator and
+    random numbers for the rest of the process; so what waits is found before.
+    """
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():  # that this is a prototype
+        warnings.simplefilter("ignore")
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        run()
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise _why_not_captured(error) from error
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+
+
+def _why_not_captured(error: RuntimeError) -> Exception:
+    """What went wrong first: the end of a capture that failed raises an error of its own."""
+    first: BaseException = error
+    while isinstance(first.__context__, Exception):
+        first = first.__context__
+    if isinstance(first, torch.OutOfMemoryError):
+        return first
+    return ArchscopeError(f"the run cannot be captured in a CUDA graph: {_line(first)}")
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def device_at_hand(name: str) -> Device:
     """The device of that name: "cpu", "cuda", "cuda:1".
 
     Raises:
         InvalidInput: there is none here.
+        ArchscopeError: it is here, and refuses to be used.
     """
     kind, _, index = name.partition(":")
     if name == "cpu":
@@ -188,23 +256,28 @@ def device_at_hand(name: str) -> Device:
     if int(index or 0) >= count:
         here = f"{count} here" if count else "none here"
         raise InvalidInput(f"there is no {name}: torch {torch.__version__} finds {here}")
-    return Cuda(int(index or 0))
+    return Cuda(int(index or 0)).open()
 
 
-def place_all(value: Any, device: Device, layout: torch.memory_format | None = None) -> Any:
-    """Inputs, however they are nested, on a device; images of four dimensions in that layout."""
+def place_all(value: Any, device: Device, channels_last: bool = False) -> Any:
+    """Inputs, however they are nested, on a device; images with their channels last if asked."""
     if isinstance(value, torch.Tensor):
         placed = device.place(value)
-        if layout is not None and placed.dim() == 4:
-            placed = placed.contiguous(memory_format=layout)
-        return placed
+        return with_channels_last(placed) if channels_last else placed
     if isinstance(value, nn.utils.rnn.PackedSequence):
         return device.place(value)
     if isinstance(value, dict):
-        return {name: place_all(item, device, layout) for name, item in value.items()}
+        return {name: place_all(item, device, channels_last) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(place_all(item, device, layout) for item in value)
+        items = [place_all(item, device, channels_last) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return value
+
+
+def with_channels_last(value: torch.Tensor) -> torch.Tensor:
+    """Images (N, C, H, W) and volumes (N, C, D, H, W) in that layout; all else as it is."""
+    layout = CHANNELS_LAST.get(value.dim())
+    return value if layout is None else value.contiguous(memory_format=layout)
 
 
 def cpu_title() -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from archscope.errors import InvalidInput
-from archscope.measure.devices import Device, place_all
+from archscope.measure.devices import CHANNELS_LAST, Device, place_all, with_channels_last
 from archscope.sources import check_positive, resolve
 from archscope.sources.inputs import arguments, made_by, specs
 from archscope.trace import inputs as given
@@ -146,12 +146,14 @@ def network_and_run(
     """
     built, args, kwargs = _built(model, inputs, batch, setting, options)
     dtype = _DTYPES[setting.dtype]
-    layout = torch.channels_last if setting.channels_last else None
+    last = setting.channels_last
     network = device.place(built).to(dtype).train(setting.mode == "training")
-    if layout is not None:
-        network = network.to(memory_format=layout)
-    placed = place_all(given.cast(given.on_cpu(args), dtype), device, layout)
-    named = place_all(given.cast(given.on_cpu(kwargs), dtype), device, layout)
+    if last:  # Module.to takes one layout, and refuses to give it to weights of other dimensions
+        for weight in (*network.parameters(), *network.buffers()):
+            if weight.dim() in CHANNELS_LAST:
+                weight.data = with_channels_last(weight.data)
+    placed = place_all(given.cast(given.on_cpu(args), dtype), device, last)
+    named = place_all(given.cast(given.on_cpu(kwargs), dtype), device, last)
     called = torch.compile(network) if setting.compile else network
     if setting.mode == "training":
         return network, _training_step(network, called, placed, named)
