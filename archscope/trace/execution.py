@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
 
-from archscope.errors import InvalidInput
+from archscope.arguments import mapping, text
+from archscope.errors import InvalidInput, UnknownName
 
 DEVICES = ("cuda", "cpu")
 ATTENTION = ("fused", "math")
@@ -81,6 +82,16 @@ class Execution:
             raise InvalidInput("gradients accumulate in training mode only")
 
 
+def choices(what: str, value: Any) -> None:
+    """Refuse what is no dictionary of the choices of ``Execution``."""
+    mapping(what, value)
+    known = [choice.name for choice in fields(Execution)]
+    for name in value:
+        if name not in known:
+            raise UnknownName(f"choice of {what}", name, known)
+
+
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    text(what, value)
     if value not in known:
         raise InvalidInput(f"{what} '{value}' is not known; it is one of {', '.join(known)}")

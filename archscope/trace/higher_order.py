@@ -1,45 +1,100 @@
-"""Operators that take functions, such as flex_attention and cond, under the recorder."""
+"""Operators that take functions, such as cond and flex_attention, run as what they stand for.
+
+Torch traces their functions into graphs before it runs them, to differentiate or to compile. Here
+a branch is called, and a loop is a loop, so that what is inside is recorded as if it were written
+without them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from archscope.trace.costs.attention import attention_cost
-from archscope.trace.recorder import Recorder
-from archscope.trace.records import elements
-from archscope.trace.remembered import META
-
-
-def higher_order_kernel(func: Any) -> Callable[..., Any]:
-    """How to run a higher-order operator such as flex_attention under the recorder."""
-    kernels = {"flex_attention": _flex_attention, "cond": _cond}
-    return kernels.get(func.name(), _not_opened)
+from archscope.trace import torch_private
+from archscope.trace.fused.attention import flex_attention
 
 
-def _flex_attention(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
-    if recorder.on_data:
-        return _not_opened(recorder, func, args, kwargs)
-    query, key, value = args[:3]
-    heads = elements(tuple(query.shape[:-2]))
-    with recorder.silence():
-        out = torch.empty((*query.shape[:-1], value.shape[-1]), dtype=query.dtype, device=META)
-        logsumexp = torch.empty(query.shape[:-1], dtype=torch.float32, device=META)
-        largest = torch.empty(query.shape[:-1], dtype=torch.float32, device=META)
-    made = (out, logsumexp, largest)
-    cost = attention_cost(query, key, value, heads, masked=True)
-    recorder.log.append("flex_attention", [query, key, value], made, cost)
-    return made
+@contextmanager
+def higher_order_operators() -> Iterator[None]:
+    """For the length of a run, this thread's calls of such operators are opened."""
+    thread = threading.get_ident()
+
+    def opened(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(func: Any, *args: Any, **kwargs: Any) -> Any:
+            kernel = _KERNELS.get(func.name())
+            if kernel is None or threading.get_ident() != thread:
+                return original(func, *args, **kwargs)
+            return kernel(*args, **kwargs)
+
+        return call
+
+    with (
+        torch_private.higher_order_calls_through(opened),
+        torch_private.flex_attention_anywhere(),
+    ):
+        yield
 
 
-def _cond(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
-    """The branch that the predicate chooses; on shapes it has to be known."""
-    predicate, if_true, if_false, operands = args
-    with recorder:
-        return (if_true if bool(predicate) else if_false)(*operands)
+def _cond(
+    predicate: Any,
+    if_true: Callable[..., Any],
+    if_false: Callable[..., Any],
+    operands: Sequence[Any] = (),
+) -> Any:
+    """The branch that the predicate chooses."""
+    return (if_true if bool(predicate) else if_false)(*operands)
 
 
-def _not_opened(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
-    raise NotImplementedError(f"the higher-order operator {func.name()} cannot be recorded")
+def _while_loop(
+    condition: Callable[..., Any],
+    body: Callable[..., Any],
+    carried: Sequence[Any],
+    additional: Sequence[Any] = (),
+) -> Any:
+    while bool(condition(*carried, *additional)):
+        carried = body(*carried, *additional)
+    return tuple(carried)
+
+
+def _scan(
+    combine: Callable[..., Any],
+    carried: Sequence[Tensor],
+    elements: Sequence[Tensor],
+    additional: Sequence[Any] = (),
+) -> Any:
+    """Step by step along the first dimension; what every step puts out is stacked."""
+    count = len(carried)
+    steps = []
+    for step in zip(*elements, strict=True):
+        outputs = combine(*carried, *step, *additional)
+        carried = outputs[:count]
+        steps.append(outputs[count:])
+    return (*carried, *_stacked(steps))
+
+
+def _map(
+    function: Callable[..., Any], elements: Sequence[Tensor], additional: Sequence[Any] = ()
+) -> Any:
+    """The function of every element along the first dimension."""
+    return _stacked([function(*step, *additional) for step in zip(*elements, strict=True)])
+
+
+def _stacked(steps: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    return tuple(
+        torch.stack(values) if isinstance(values[0], Tensor) else None
+        for values in zip(*steps, strict=True)
+    )
+
+
+_KERNELS: dict[str, Callable[..., Any]] = {
+    "cond": _cond,
+    "while_loop": _while_loop,
+    "scan": _scan,
+    "map_impl": _map,
+    "flex_attention": flex_attention,
+}

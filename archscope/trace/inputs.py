@@ -88,15 +88,15 @@ def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(function(item) for item in value)
     if isinstance(value, Mapping):
-        made = copy.copy(value) if isinstance(value, MutableMapping) else dict(value)
+        named = copy.copy(value) if isinstance(value, MutableMapping) else dict(value)
         for name, item in value.items():
-            made[name] = function(item)
-        return made
+            named[name] = function(item)
+        return named
     if is_dataclass(value) and not isinstance(value, type | TensorSpec):
-        made = copy.copy(value)
+        record = copy.copy(value)
         for field in fields(value):
-            object.__setattr__(made, field.name, function(getattr(value, field.name)))
-        return made
+            object.__setattr__(record, field.name, function(getattr(value, field.name)))
+        return record
     return value
 
 

@@ -96,7 +96,7 @@ class Recorder(TorchDispatchMode):
         if self._silent or threading.get_ident() != self._thread:
             return func(*args, **kwargs)
         if not isinstance(func, torch._ops.OpOverload):
-            return self._higher_order(func, args, kwargs)
+            raise NotImplementedError(f"the operator {func.name()} cannot be recorded")
         facts = operator(func)
         tensors = tensors_in(args)
         if kwargs:
@@ -119,11 +119,6 @@ class Recorder(TorchDispatchMode):
         opened = kernel_for(func) or func.decompose
         with self:
             return opened(*args, **kwargs)
-
-    def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        from archscope.trace.higher_order import higher_order_kernel
-
-        return higher_order_kernel(func)(self, func, args, kwargs)
 
     def _run_real(
         self,

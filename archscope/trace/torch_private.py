@@ -5,11 +5,13 @@ Everything else in this package uses public interfaces.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 
 def next_sequence_number() -> int:
@@ -104,6 +106,68 @@ def module_calls_through(
         yield
     finally:
         torch.nn.Module._call_impl = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def higher_order_calls_through(
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Iterator[None]:
+    """Let every call of an operator that takes functions go through a wrapper.
+
+    A dispatch mode sees them below autograd, which has traced their functions into graphs by then.
+    """
+    kind = torch._ops.HigherOrderOperator
+    original = kind.__call__
+    kind.__call__ = wrap(original)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        kind.__call__ = original  # type: ignore[method-assign]
+
+
+class _OneDevice(TorchFunctionMode):
+    """Every tensor says that it is on the same device."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__self__", None) is torch.Tensor.device:
+            return torch.device("cpu")
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def flex_attention_anywhere() -> Iterator[None]:
+    """flex_attention asks for devices by name before it is an operator, and refuses meta, masks
+    that kept their values on the CPU, and gradients there. Its questions between those two of its
+    functions get one answer."""
+    module: Any = sys.modules.get("torch.nn.attention.flex_attention")
+    if not hasattr(module, "_validate_device") or not hasattr(module, "_apply_kernel_options"):
+        yield
+        return
+    validate, apply = module._validate_device, module._apply_kernel_options
+    with ExitStack() as asking:
+
+        def validated(*_: Any) -> None:
+            asking.enter_context(_OneDevice())
+
+        def applied(*args: Any) -> Any:
+            asking.close()
+            return apply(*args)
+
+        module._validate_device, module._apply_kernel_options = validated, applied
+        try:
+            yield
+        finally:
+            module._validate_device, module._apply_kernel_options = validate, apply
+
+
+def flex_attention_computed(*args: Any) -> Any:
+    """flex_attention on data by torch's own formula of its scores, which autograd sees through.
+
+    Its public function compiles itself.
+    """
+    from torch._higher_order_ops.flex_attention import math_attention
+
+    return math_attention(*args)
 
 
 def run_as_written(module: torch.nn.Module) -> None:

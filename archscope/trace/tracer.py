@@ -13,12 +13,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from archscope import arguments
 from archscope.errors import ArchscopeError, InvalidInput, TraceFailed
 from archscope.trace import inputs as given
 from archscope.trace import torch_private
 from archscope.trace.autocast import autocast
 from archscope.trace.execution import Execution
 from archscope.trace.fused import closed_forms
+from archscope.trace.higher_order import higher_order_operators
 from archscope.trace.isolation import StandIns, isolated
 from archscope.trace.modules import CallStack, module_calls
 from archscope.trace.nested import named_tensors, tensors_in
@@ -32,6 +34,7 @@ from archscope.trace.values import DataDependent
 Mode = Literal["inference", "training"]
 
 
+@arguments.checked(kwargs=arguments.mapping, name=arguments.text, batch=arguments.positive, accumulate=arguments.flag)
 def trace(
     model: nn.Module,
     inputs: Any = None,
@@ -248,6 +251,7 @@ def _forward_and_backward(
                 torch_private.single_values_normalised(recorder.log.note_single_value)
             )
         stack.enter_context(closed_forms(recorder, request.execution))
+        stack.enter_context(higher_order_operators())
         stack.enter_context(
             module_calls(
                 calls,
@@ -275,7 +279,7 @@ def _forward_and_backward(
                 _backward(result, outputs)
         except ArchscopeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _explained(error, request, calls, on_data) from error
     return outputs
 
@@ -309,15 +313,26 @@ def _as_written() -> Iterator[None]:
     """Compiled modules run as they are written, and encoders without their fast path, which packs
     padded sequences into nested tensors that have no shape."""
     fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        if "torch._dynamo" not in sys.modules:
-            yield
+    compiler = torch.compile
+    with ExitStack() as stack:
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fast_path)
+        torch.backends.mha.set_fastpath_enabled(False)
+
+        def eagerly() -> None:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+
+        def compiled(*args: Any, **kwargs: Any) -> Any:
+            """The compiler is imported when the model asks for it: that takes as long as torch."""
+            torch.compile = compiler
+            eagerly()
+            return compiler(*args, **kwargs)
+
+        if "torch._dynamo" in sys.modules:
+            eagerly()
         else:
-            with torch.compiler.set_stance("force_eager"):
-                yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
+            stack.callback(setattr, torch, "compile", compiler)
+            torch.compile = compiled
+        yield
 
 
 # -- before and after ------------------------------------------------------------------------------
@@ -413,7 +428,9 @@ def _warnings(
 # -- failure ---------------------------------------------------------------------------------------
 
 
-def _explained(error: Exception, request: _Request, calls: CallStack, on_data: bool) -> Exception:
+def _explained(
+    error: BaseException, request: _Request, calls: CallStack, on_data: bool
+) -> Exception:
     if not on_data and (_wants_data(error) or request.cheap_on_data):
         return _NeedsData(_one_line(error))
     model = request.name or type(request.model).__name__
@@ -435,7 +452,7 @@ def _explained(error: Exception, request: _Request, calls: CallStack, on_data: b
     return kind(f"{where}: {type(error).__name__}: {_one_line(error)}")
 
 
-def _wants_data(error: Exception) -> bool:
+def _wants_data(error: BaseException) -> bool:
     if isinstance(error, DataDependent | NotImplementedError):
         return True
     text = str(error).lower()
@@ -444,6 +461,6 @@ def _wants_data(error: Exception) -> bool:
     )
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -1,6 +1,8 @@
 """What few models do, and what a general tool has to get right all the same."""
 
 import copy
+import subprocess
+import sys
 from collections import UserDict
 from dataclasses import dataclass
 
@@ -88,3 +90,97 @@ def test_complex_outputs_have_a_backward_pass():
     layer = nn.Linear(8, 8, dtype=torch.complex64)
     totals = archscope.analyze(layer, (2, 8), mode="training").totals
     assert totals.macs == totals.backward_macs == 4 * LAYER_MACS
+
+
+# -- operators that take functions -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("mask", [None, "causal scores", "causal blocks"])
+def test_flex_attention_costs_what_attention_with_a_mask_costs(mode, mask):
+    flex = pytest.importorskip("torch.nn.attention.flex_attention")
+
+    def causal_score(score, b, h, q, k):
+        return torch.where(q >= k, score, -float("inf"))
+
+    def function(m, x):
+        blocks = None
+        if mask == "causal blocks":
+            blocks = flex.create_block_mask(
+                lambda b, h, q, k: q >= k, None, None, 128, 128, device=x.device
+            )
+        score_mod = causal_score if mask == "causal scores" else None
+        y = m.layer(x)
+        return flex.flex_attention(y, y, y, score_mod=score_mod, block_mask=blocks)
+
+    report = analyse(function, (1, 2, 128, 8), mode=mode)
+    products = 2 * 128 * 128 * 2 * 8
+    assert report.totals.macs == 2 * 128 * 64 + products
+    assert report.totals.coverage == 1 and report.totals.depth == 1
+    if mode == "training":
+        assert report.totals.backward_macs == 2 * 128 * 64 + 2 * products
+
+
+def test_grouped_queries_in_flex_attention_count_every_query():
+    flex = pytest.importorskip("torch.nn.attention.flex_attention")
+
+    def function(m, x):
+        keys = x[:, :2]
+        return flex.flex_attention(x, keys, keys, enable_gqa=True)
+
+    assert analyse(function, (1, 4, 6, 8)).totals.macs == 4 * 6 * 6 * 16
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_conditional_costs_the_branch_that_is_taken(mode):
+    def function(m, x):
+        return torch.cond(x.sum() > -1e9, lambda t: m.layer(t), lambda t: t, (x,))
+
+    totals = analyse(function, mode=mode).totals
+    assert (totals.macs, totals.depth, totals.coverage) == (LAYER_MACS, 1, 1)
+    assert mode == "inference" or totals.backward_macs == LAYER_MACS
+
+
+def looped(m, x):
+    loops = torch._higher_order_ops.while_loop
+    count = torch.tensor(0)
+    return loops(lambda i, y: i < 3, lambda i, y: (i + 1, m.layer(y)), (count, x))[1]
+
+
+def scanned(m, x):
+    scan = torch._higher_order_ops.scan
+    return scan(lambda c, y: (m.layer(c), c + y), x, torch.zeros(3, 2, 8))[0]
+
+
+def mapped(m, x):
+    mapping = torch._higher_order_ops.map
+    return mapping(lambda y: m.layer(y), torch.stack([x, x, x]))
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize(("function", "depth"), [(looped, 3), (scanned, 3), (mapped, 1)])
+def test_loops_as_operators_cost_every_step(function, depth, mode):
+    report = analyse(function, mode=mode)
+    assert report.trace.ran_on == "shapes"
+    assert (report.totals.macs, report.totals.depth) == (3 * LAYER_MACS, depth)
+
+
+def test_a_compiler_first_asked_for_inside_the_model_does_not_compile():
+    """In a process of its own: here the compiler has been imported long ago."""
+    program = (
+        "import torch, archscope\n"
+        "class Compiling(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return torch.compile(lambda y: y @ y, backend='inductor')(x)\n"
+        "compiler = torch.compile\n"
+        "print(archscope.analyze(Compiling(), (4, 4)).totals.macs)\n"
+        "assert torch.compile is compiler\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "64"
+
+
+def test_a_model_that_ends_the_program_is_refused_in_one_line():
+    with pytest.raises(archscope.ArchscopeError, match="SystemExit"):
+        analyse(lambda m, x: sys.exit(3))

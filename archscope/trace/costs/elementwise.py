@@ -282,6 +282,7 @@ MOVE = {
     "bincount",
     "_local_scalar_dense",
     "item",
+    "is_nonzero",
     "equal",
     "is_same_size",
     "_assert_async",

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archscope.trace import torch_private
 from archscope.trace.costs import Cost
 from archscope.trace.costs.attention import attention_backward_cost, attention_cost
 from archscope.trace.fused.closed_form import ClosedForm, run_closed
@@ -57,6 +58,46 @@ def attention(
         compute=compute,
     )
     return run_closed(closed, tensors)
+
+
+def flex_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    score_mod: Any,
+    block_mask: Any,
+    scale: float,
+    kernel_options: Any,
+    *buffers: Any,
+) -> Any:
+    """Attention whose scores a function of the program changes, and its log-sum-exp and maxima.
+
+    It costs what attention with a mask does: every score, whichever blocks a kernel skips.
+    """
+    lead = _attention_heads(query, key, value, None, key.shape[1] != query.shape[1])
+    heads = elements(tuple(lead))
+    shape = (*lead, query.shape[-2], value.shape[-1])
+
+    def compute(*tensors: Tensor) -> Any:
+        return torch_private.flex_attention_computed(
+            *tensors, score_mod, block_mask, scale, kernel_options, *buffers
+        )
+
+    def rows() -> Tensor:
+        return torch.empty(shape[:-1], dtype=torch.float32, device=META)
+
+    def backward_cost(wanted: Sequence[bool]) -> Cost:
+        return attention_backward_cost(query, key, value, heads, (wanted[0], wanted[1], wanted[2]))
+
+    closed = ClosedForm(
+        name="flex_attention",
+        cost=attention_cost(query, key, value, heads, masked=True),
+        backward_cost=backward_cost,
+        outputs=lambda: (_like_kernels(query, shape), rows(), rows()),
+        reserve=lambda: (),
+        compute=compute,
+    )
+    return run_closed(closed, [query, key, value])
 
 
 def attention_with_scores(*args: Any, **kwargs: Any) -> Tensor:
