@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from archscope.errors import UnknownName
 from archscope.study.records import Setting
 from archscope.study.store import Store
+from archscope.study.tables import is_table, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,10 +46,12 @@ def frame(
     """The results of a study.
 
     Args:
-        path: the store.
+        path: the store; or a table that was exported from one, or that ``archscope compare`` wrote
+            (.csv, .csv.gz, .parquet).
         models: references, or patterns of them, of the rows to take; all by default.
         accuracy: a table of accuracies in place of the published ones, and
-        protocol: which to prefer, see ``archscope.accuracy.with_accuracy``.
+        protocol: which to prefer, see ``archscope.accuracy.with_accuracy``. A table of results has
+            accuracies of its own, and keeps those where no other table is given.
 
     Returns:
         A row per network, setting and device, with the columns of ``archscope.compare``, and with
@@ -57,14 +60,17 @@ def frame(
         own input only. ``attrs`` are those of ``archscope.compare``.
 
     Raises:
-        InvalidInput: there is no such study.
+        InvalidInput: there is no such study, or the table cannot be read.
         UnknownName: nothing in it has that name.
     """
     from archscope.comparison.columns import comparison_frame
 
     find = Accuracies(accuracy, protocol)
-    with Store(path) as store:
-        everything = [row for chunk in completed(store, find) for row in chunk]
+    if is_table(path):
+        everything = _exported(path, find)
+    else:
+        with Store(path) as store:
+            everything = [row for chunk in completed(store, find) for row in chunk]
     found = _matching(everything, models, path)
     table = comparison_frame(marked(found, fronts_of([found])))
     for name in _WHOLE:
@@ -72,8 +78,24 @@ def frame(
             table[name] = table[name].astype("Int64")
     failed = {row["model"]: row["status"] for row in found if row["status"] != "ok"}
     table.attrs |= {"protocol": protocol, "relative_to": None, "notes": (), "failed": failed}
-    table.attrs["alike"] = ALIKE
+    table.attrs["alike"] = [name for name in ALIKE if name in table]
     return table
+
+
+def _exported(path: str | Path, find: Accuracies) -> list[dict[str, Any]]:
+    """The rows of a table, with accuracies of the file that was given, if one was."""
+    found = [dict.fromkeys(("top1", "protocol")) | row for row in read_rows(path)]
+    if find.file is not None:
+        find.look_up(row["model"] for row in found)
+        for row in found:
+            row |= find.of(row["model"], own_input=True)
+    return [row | _density(row) for row in found]
+
+
+def _density(row: Mapping[str, Any]) -> dict[str, float]:
+    if not row.get("params") or row["top1"] is None:
+        return {}
+    return {"top1_per_mparams": row["top1"] / (row["params"] / 1e6)}
 
 
 def _matching(
@@ -149,8 +171,7 @@ def completed(store: Store, find: Accuracies) -> Iterator[list[dict[str, Any]]]:
         find.look_up(row["model"] for row in chunk)
         for row in chunk:
             row |= find.of(row["model"], own_input=row.pop("own_input", False))
-            if row.get("params") and row["top1"] is not None:
-                row["top1_per_mparams"] = row["top1"] / (row["params"] / 1e6)
+            row |= _density(row)
         yield chunk
 
 
