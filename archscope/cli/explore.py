@@ -32,7 +32,9 @@ def _with_options_of_compare(command: click.Command) -> click.Command:
 @_with_options_of_compare
 @click.command()
 @click.option(
-    "--layers/--no-layers", default=None, help="Whether a click shows a network's layers."
+    "--layers/--no-layers",
+    default=None,
+    help="Whether a click shows a network's layers; with --from, they are counted now.",
 )
 @click.option("--title", default="", metavar="TEXT", help="Of the page.")
 @click.option(
@@ -56,15 +58,13 @@ def explore(
     """Write a page in which to explore MODELS: one file that opens without a network.
 
     A plot with any two figures as axes, filters, a table, the layers of each network. MODELS and
-    options are those of `archscope compare`; with --from there are no layers. A network that fails
-    is a row that says why, and the exit status is 1.
+    options are those of `archscope compare`. A study or a table (--from) has no layers: --layers
+    counts them now, of networks that still cost what the row says. A network that fails is a row
+    that says why, and the exit status is 1.
     """
     refuse_unwritable(file, None, ("html",))
     if not Path(file).resolve().parent.is_dir():
         raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")
-    if stored is not None and layers:
-        raise InvalidInput("--layers is for networks that run now, not for --from")
-
     from archscope.comparison.compare import INTERRUPTED as LEFT
     from archscope.comparison.compare import compare
     from archscope.explorer import page
@@ -79,14 +79,16 @@ def explore(
     }
     say = Progress()
     if stored is not None:
-        layers, frame = False, of_study(ctx, stored, models, how)
+        frame = of_study(ctx, stored, models, how)
+        wanted, conditions = bool(layers), _as_in_row
     else:
         frame = compare(models, progress=say, **how, **built)
+        wanted, conditions = layers is not False, lambda row: built
     failed: Mapping[str, str] = frame.attrs["failed"]
     for model, status in failed.items():
         remark(f"warning: {model}: {status}")
     interrupted = LEFT in failed.values()
-    tables = _layers(frame, built, say) if layers is not False and not interrupted else {}
+    tables = _layers(frame, conditions, say) if wanted and not interrupted else {}
     write_text(file, page(frame, tables, title=title))
     if interrupted:
         ctx.exit(INTERRUPTED)
@@ -95,19 +97,48 @@ def explore(
 
 
 def _layers(
-    frame: pd.DataFrame, built: dict[str, Any], say: Callable[[str], None]
+    frame: pd.DataFrame,
+    conditions: Callable[[Mapping[str, Any]], dict[str, Any]],
+    say: Callable[[str], None],
 ) -> dict[str, pd.DataFrame]:
-    """The layers of each network that could be analysed, under the conditions of its row."""
+    """The layers of each network that could be analysed, under the conditions of its first row."""
     from archscope.analysis import analyze
+    from archscope.comparison.columns import records
     from archscope.explorer.layers import SHOWN
 
     found = {}
-    analysed = frame.loc[frame["params"].notna(), "model"]
-    for place, model in enumerate(analysed):
+    analysed = records(frame[frame["params"].notna()].drop_duplicates("model"))
+    for place, row in enumerate(analysed):
+        model = row["model"]
         say(f"layers of {place + 1} of {len(analysed)}: {model}")
         try:
-            table = analyze(model, mode="inference", **built).layers
-            found[model] = table.filter(items=SHOWN)  # a thousand whole tables take a gigabyte
+            report = analyze(model, mode="inference", **conditions(row))
+            _refuse_another(report.totals, row)
+            # A thousand whole tables take a gigabyte.
+            found[model] = report.layers.filter(items=SHOWN)
         except ArchscopeError as error:
             remark(f"warning: no layers of {model}: {error}")
     return found
+
+
+def _as_in_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """How the network of a stored row ran, as far as the row says."""
+    shape, dtype = row.get("input_shape"), row.get("dtype")
+    return {
+        "batch": row.get("batch"),
+        "input": None if shape is None else shape[1:],
+        "execution": {} if dtype in (None, "float32") else {"dtype": dtype},
+    }
+
+
+def _refuse_another(totals: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    """A row of other options, or of another version of the network, has other layers.
+
+    Raises:
+        InvalidInput: parameters or MACs are not those of the row.
+    """
+    for name, title in (("params", "parameters"), ("macs", "MACs")):
+        if row.get(name) is not None and totals[name] != row[name]:
+            raise InvalidInput(
+                f"it has {totals[name]:,} {title} now, and {row[name]:,} in the stored row"
+            )

@@ -225,7 +225,8 @@ def test_bars_name_their_layer_and_the_cost_can_be_chosen(visit, html, layers):
 
 def test_a_network_without_layers_says_so(visit, html):
     shown = visit(html, "#open=resnet110-cifar")
-    shown.get_by_text("This page has no layers of this network.").wait_for()
+    text = "This page has no layers of this network; in a terminal, archscope table"
+    shown.get_by_text(f"{text} 'resnet110-cifar' shows them.").wait_for()
 
 
 def test_the_download_is_the_selection_with_all_digits(visit, html, frame):

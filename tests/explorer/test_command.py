@@ -83,3 +83,19 @@ def test_a_wrong_request_is_one_line_and_no_file(run, tmp_path, arguments, messa
     assert message in said
     assert said.count("\n") == 1
     assert not list(tmp_path.glob("**/*.html"))
+
+
+def test_a_stored_table_is_explored_without_layers_or_with_those_of_now(run, tmp_path):
+    row = "net.py:Net,module,1x1x8x8,1,{macs},1490,float32"
+    header = "model,source,input_shape,batch,macs,params,dtype"
+    table = tmp_path / "table.csv"
+    table.write_text(f"{header}\n{row.format(macs=2736)}\n")
+    assert run("--from", "table.csv", "-o", "page.html")[0] == 0
+    assert data_in(tmp_path / "page.html")["pack_of"] == [-1]
+    code, err = run("--from", "table.csv", "--layers", "-o", "page.html")
+    assert (code, err) == (0, "")
+    assert data_in(tmp_path / "page.html")["pack_of"] == [0]
+    table.write_text(f"{header}\n{row.format(macs=9999)}\n")
+    _, err = run("--from", "table.csv", "--layers", "-o", "page.html")
+    assert "no layers of net.py:Net: it has 2,736 MACs now, and 9,999 in the stored row" in err
+    assert data_in(tmp_path / "page.html")["pack_of"] == [-1]

@@ -37,11 +37,19 @@ async function drawDetail() {
     const layers = await layersOf(row);
     if (opened.label !== labels[row]) return; // another was opened meanwhile
     opened.layers = layers;
-    showLayers(Boolean(layers), "This page has no layers of this network.");
+    showLayers(Boolean(layers), noLayers(row));
     if (layers) drawLayers();
   } catch (error) {
     showLayers(false, `The layers cannot be shown: ${error.message}.`);
   }
+}
+
+/** One line: that there are none, and which command shows them if the network has a reference. */
+function noLayers(row) {
+  const none = "This page has no layers of this network";
+  const source = fields.get("source");
+  if (!source || [null, "module"].includes(given(source, row))) return `${none}.`;
+  return `${none}; in a terminal, archscope table '${given(fields.get("model"), row)}' shows them.`;
 }
 
 function showLayers(there, text) {
