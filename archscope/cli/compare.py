@@ -39,7 +39,7 @@ def _networks(given: Given) -> Sequence[str] | None:
 @cached(_networks)
 @click.command()
 @click.argument("models", nargs=-1, shell_complete=references)
-@click.option("--from", "stored", metavar="STUDY", help="Rows of a study, none of them run now.")
+@click.option("--from", "stored", metavar="FILE", help="A study, or a table of rows; nothing runs.")
 @click.option("--batch", type=WholeNumber(), help="Batch size; 1 if absent.")
 @click.option("--input", "inputs", multiple=True, metavar="SHAPE", help="One sample: 3x320x320.")
 @click.option("--dtype", metavar="DTYPE", help="Of weights and inputs: fp32, bf16, fp16.")

@@ -61,7 +61,7 @@ class Over(click.ParamType):
 @click.command()
 @click.argument("kind", type=OneOf("kind", KINDS), metavar="KIND")
 @click.argument("models", nargs=-1, shell_complete=references)
-@click.option("--from", "stored", metavar="STUDY", help="Rows of a study, none of them run now.")
+@click.option("--from", "stored", metavar="FILE", help="A study, or a table of rows; nothing runs.")
 @click.option("--where", metavar="CONDITION", help='Its rows: "batch == 1 and size == 224".')
 @click.option(
     "-o", "--output", "file", required=True, metavar="FILE", help=".svg, .png, .pdf or .html."

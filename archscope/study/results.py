@@ -84,7 +84,8 @@ def frame(
 
 def _exported(path: str | Path, find: Accuracies) -> list[dict[str, Any]]:
     """The rows of a table, with accuracies of the file that was given, if one was."""
-    found = [dict.fromkeys(("top1", "protocol")) | row for row in read_rows(path)]
+    absent: dict[str, Any] = {"top1": None, "protocol": None}
+    found = [absent | row for row in read_rows(path)]
     if find.file is not None:
         find.look_up(row["model"] for row in found)
         for row in found:
