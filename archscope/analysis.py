@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from archscope.arguments import checked, flag, mapping, positive, reference_or_module, text
 from archscope.errors import InvalidInput
 from archscope.report import Report
-from archscope.sources import check_positive, resolve
+from archscope.sources import resolve
+from archscope.trace.execution import choices
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
     from archscope.sources.inputs import Input
 
 
+@checked(
+    model=reference_or_module,
+    kwargs=mapping,
+    batch=positive,
+    name=text,
+    strict=flag,
+    execution=choices,
+)
 def analyze(
     model: str | nn.Module,
     inputs: Any = None,
@@ -63,7 +73,6 @@ def analyze(
         raise InvalidInput(f"mode '{mode}' is not known; it is 'inference' or 'training'")
     if input is not None and inputs is not None:
         raise InvalidInput("give inputs= (with the batch) or input= (without), not both")
-    check_positive("batch", 1 if batch is None else batch)
     if isinstance(inputs, str):
         inputs, made = made_by(inputs, batch)
         kwargs = {**made, **(kwargs or {})}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from archscope.analyzers.recurrence import StepGraph, lags, step_graph
+from archscope.arguments import checked, positive, reference_or_module
 from archscope.errors import InvalidInput
 from archscope.models.recurrent import Cell, Recurrent, Unrolled, unroll
 from archscope.sources import resolve
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked(model=reference_or_module, steps=positive)
 def through_time(
     model: str | nn.Module, inputs: Any = None, *, steps: int = 50, **options: Any
 ) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from math import isqrt
 from typing import Any
 
 from archscope.analyzers.memory import bytes_alive, peak_bytes
+from archscope.arguments import checked, function, one_of, positive
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.trace.records import Trace
 
@@ -129,6 +130,12 @@ class Law:
         return self.at(self.start + steps * self.step) <= budget
 
 
+@checked(
+    sample=function,
+    over=one_of(*DEGREES),
+    start=positive,
+    step=positive,
+)
 def memory_law(
     sample: Callable[[int], Trace], over: str = "batch", *, start: int = 1, step: int = 1
 ) -> Law:
@@ -146,8 +153,6 @@ def memory_law(
         InvalidInput: an unknown size.
         ArchscopeError: whatever ``sample`` raises at one of the sizes.
     """
-    if over not in DEGREES:
-        raise InvalidInput(f"memory scales over {', '.join(DEGREES)}, not '{over}'")
     degree = DEGREES[over]
     # Not from the first: a batch of one is often special (views in place of copies).
     fitted = [start + step * k for k in range(1, degree + 2)]

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import Layer, layers
 from archscope.analyzers.parameters import identity
+from archscope.arguments import checked, one_of, recorded
 from archscope.trace.records import Op, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked(trace=recorded, level=one_of("layer", "module", "op"))
 def compute(trace: Trace, level: Literal["layer", "module", "op"] = "layer") -> pd.DataFrame:
     """Operations of every layer.
 
@@ -117,6 +119,7 @@ def op_rows(trace: Trace) -> Iterable[dict[str, Any]]:
         }
 
 
+@checked(trace=recorded)
 def coverage(trace: Trace) -> dict[str, float]:
     """The share of operators and of output elements whose cost formula is known (1 = all)."""
     ops = [op for op in trace.ops if op.category != "input"]

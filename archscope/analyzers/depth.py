@@ -22,6 +22,7 @@ from archscope.analyzers.parameters import identity
 from archscope.analyzers.receptive_field import receptive_fields
 from archscope.analyzers.routes import COUNTS, Count, routes, total
 from archscope.analyzers.unrolled import Growth, packed, unpacked, width_of
+from archscope.arguments import checked, one_of, recorded
 from archscope.errors import InvalidInput
 from archscope.trace.records import Trace
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked(trace=recorded, count=one_of(*COUNTS))
 def paths(trace: Trace, count: Count = "layers") -> pd.Series:
     """The exact number of routes from input to output by their length.
 
@@ -53,7 +55,6 @@ def paths(trace: Trace, count: Count = "layers") -> pd.Series:
 
 def path_counts(trace: Trace, count: Count = "layers") -> dict[int, int]:
     """Path length -> number of routes, shortest first."""
-    _check(count)
     if count == "macs":
         raise InvalidInput("paths by MACs have no distribution to list, only a summary")
     found = routes(trace, count)
@@ -76,6 +77,7 @@ class PathSummary:
     deviation: float
 
 
+@checked(trace=recorded, count=one_of(*COUNTS))
 def path_summary(trace: Trace, count: Count = "layers") -> PathSummary:
     """Longest, shortest, number, mean and standard deviation of the routes.
 
@@ -86,7 +88,6 @@ def path_summary(trace: Trace, count: Count = "layers") -> PathSummary:
     Raises:
         InvalidInput: an unknown count.
     """
-    _check(count)
     moments = total(routes(trace, count), _MomentsOfLength())
     if moments is None:
         return PathSummary(count, 0, 0, 0, 0.0, 0.0)
@@ -114,6 +115,7 @@ def quantile(counts: Mapping[int, int], share: float) -> int:
     raise ValueError("there are no routes")
 
 
+@checked(trace=recorded, count=one_of(*COUNTS))
 def depth(trace: Trace, count: Count = "layers") -> pd.DataFrame:
     """How far every layer is from the input and from the output.
 
@@ -127,7 +129,6 @@ def depth(trace: Trace, count: Count = "layers") -> pd.DataFrame:
     Raises:
         InvalidInput: an unknown count.
     """
-    _check(count)
     near = distances(trace, count)
     fields = receptive_fields(trace)
     rows = []
@@ -139,11 +140,6 @@ def depth(trace: Trace, count: Count = "layers") -> pd.DataFrame:
     for column in table.columns[3:7]:
         table[column] = table[column].astype("Int64")
     return table
-
-
-def _check(count: str) -> None:
-    if count not in COUNTS:
-        raise InvalidInput(f"'{count}' cannot be counted; it is {', '.join(COUNTS)}")
 
 
 def _square_root(value: Fraction) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import Layer, layers
+from archscope.arguments import checked, recorded
 from archscope.trace.records import Op, Shape, Storage, Trace
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Peak:
         return self.kinds["saved"] + self.kinds["temporaries"]
 
 
+@checked(trace=recorded)
 def memory(trace: Trace) -> pd.DataFrame:
     """Memory by layer: a row per layer call, in the order in which they ran.
 

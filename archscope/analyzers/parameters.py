@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import Layer, layers
+from archscope.arguments import checked, recorded
 from archscope.trace.records import Parameter, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked(trace=recorded)
 def parameters(trace: Trace) -> pd.DataFrame:
     """Parameters of every layer.
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import layers
+from archscope.arguments import checked, device_or_name, flag, recorded
 from archscope.calibrated import device_named
 from archscope.devices import Device
 from archscope.trace.records import Op, Trace
@@ -64,6 +65,7 @@ class Estimate:
         return self.flops / self.bytes if self.bytes else 0.0
 
 
+@checked(trace=recorded, device=device_or_name, tf32=flag)
 def roofline(trace: Trace, device: str | Device, *, tf32: bool = False) -> pd.DataFrame:
     """The least time of every layer on a device that need not be at hand.
 

@@ -7,6 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope.accuracy import with_accuracy
+from archscope.arguments import (
+    checked,
+    file,
+    files,
+    flag,
+    function,
+    positive,
+    reference,
+    shown,
+    text,
+    texts,
+)
 from archscope.comparison.columns import COLUMNS, comparison_frame, typed
 from archscope.comparison.expressions import parse
 from archscope.comparison.expressions import where as holding
@@ -20,7 +32,8 @@ from archscope.comparison.remembered import row as network_row
 from archscope.comparison.row import DEFAULT, check_analyses, failed_row, reason
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName, UnknownOption
 from archscope.sources import check_positive, expand, resolve
-from archscope.trace.execution import Execution
+from archscope.sources.inputs import specs
+from archscope.trace.execution import Execution, choices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +52,20 @@ _FEW = 12  # names in a note
 INTERRUPTED = "interrupted before it was analysed"
 
 
+@checked(
+    batch=positive,
+    analyses=texts,
+    effective_depth=flag,
+    execution=choices,
+    accuracy=file,
+    protocol=text,
+    measured=files,
+    measured_where=text,
+    relative_to=reference,
+    where=text,
+    sort=texts,
+    progress=function,
+)
 def compare(
     models: Models | Mapping[str, nn.Module],
     inputs: Any = None,
@@ -98,7 +125,9 @@ def compare(
         InvalidInput: an expression or a file that cannot be read; no network at all.
         UnknownOption: no network takes the option.
     """
+    specs(input)  # refuses what cannot be read
     listed = named(models)
+    _refuse_unused(listed, inputs, input, measured, measured_where)
     if relative_to is not None and relative_to not in dict(listed):
         listed += named(relative_to)
     check_columns(where, sort, relative=relative_to is not None)
@@ -124,6 +153,18 @@ def compare(
     frame["pareto"] = _fronts(frame)
     frame.attrs["failed"] = {row["model"]: row["status"] for row in rows if row["status"] != "ok"}
     return arranged(frame, relative_to=relative_to, where=where, sort=sort)
+
+
+def _refuse_unused(
+    listed: Sequence[Named], inputs: Any, input: Input, measured: Any, measured_where: str | None
+) -> None:
+    """Refuse arguments that would change nothing."""
+    if measured_where is not None and not measured:
+        raise InvalidInput("measured_where= chooses rows of measured= files; give some")
+    if inputs is not None and all(isinstance(model, str) for _, model in listed):
+        raise InvalidInput("inputs= are of modules; a reference takes input=, of one sample")
+    if inputs is not None and input is not None:
+        raise InvalidInput("give inputs= (with the batch) or input= (without), not both")
 
 
 def arranged(
@@ -284,6 +325,10 @@ def named(models: Models | Mapping[str, nn.Module]) -> list[Named]:
     """
     from torch import nn
 
+    if not isinstance(models, str | nn.Module | Iterable):
+        raise InvalidInput(
+            f'models are references, such as ["resnet50", "vgg16"], or modules, not {shown(models)}'
+        )
     if isinstance(models, Mapping):
         pairs = list(models.items())
     else:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archscope.analyzers.frames import frame
+from archscope.arguments import checked, file, function, not_negative, positive, reference_or_module
 from archscope.gradients.losses import Loss, default_loss
 from archscope.gradients.products import BackwardGraph, backward_graph, gradients
 from archscope.gradients.subject import Network, first_output, network, open_kernels
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked(
+    model=reference_or_module,
+    samples=positive,
+    seed=not_negative,
+    loss=function,
+    checkpoint=file,
+)
 def gradient_flow(
     model: str | nn.Module,
     inputs: Any = None,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from archscope.analyzers.depth import path_counts
+from archscope.arguments import checked, file, function, not_negative, positive, reference_or_module
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.gradients.losses import Loss, default_loss
 from archscope.gradients.need import Need, slots_at_once
@@ -45,6 +46,16 @@ class _Run:
         return float(self.shares @ np.arange(len(self.norms)))
 
 
+@checked(
+    model=reference_or_module,
+    samples=positive,
+    seeds=positive,
+    seed=not_negative,
+    loss=function,
+    checkpoint=file,
+    memory=positive,
+    progress=function,
+)
 def gradient_paths(
     model: str | nn.Module,
     inputs: Any = None,

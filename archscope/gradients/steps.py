@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from archscope.arguments import checked, file, function, not_negative, positive, reference_or_module
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.gradients.losses import Loss
 from archscope.gradients.paths import interval
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 States = list[tuple[Tensor, ...]]  # (h,) or (h, c) after each step but the last
 
 
+@checked(
+    model=reference_or_module,
+    samples=positive,
+    seeds=positive,
+    seed=not_negative,
+    loss=function,
+    checkpoint=file,
+)
 def gradient_through_time(
     model: str | nn.Module,
     inputs: Any = None,

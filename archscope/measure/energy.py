@@ -17,6 +17,16 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from archscope.arguments import (
+    above_zero,
+    checked,
+    device_or_name,
+    function,
+    positive,
+    positives,
+    reference,
+    text,
+)
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
@@ -50,6 +60,16 @@ class Window:
         return self.joules / self.seconds
 
 
+@checked(
+    model=reference,
+    device=device_or_name,
+    batch=positives,
+    dtype=text,
+    mode=text,
+    window=above_zero,
+    repeats=positive,
+    progress=function,
+)
 def energy(
     model: str,
     inputs: Any = None,

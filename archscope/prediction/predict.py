@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archscope.analyzers.roofline import dtype_of, estimate
+from archscope.arguments import (
+    checked,
+    device_or_name,
+    positive,
+    positives,
+    reference_or_module,
+    text,
+)
 from archscope.calibrated import device_named
 from archscope.devices import Device
 from archscope.measure.workload import analysed, check_batches, inputs_or_sample
@@ -63,6 +71,13 @@ def predict(trace: Trace, device: Device, *, tf32: bool = False) -> Prediction:
     return Prediction(least, seconds, held.low * seconds, held.high * seconds, basis, remark)
 
 
+@checked(
+    model=reference_or_module,
+    device=device_or_name,
+    batch=positives,
+    dtype=text,
+    threads=positive,
+)
 def predict_latency(
     model: str | nn.Module,
     inputs: Any = None,

@@ -11,7 +11,8 @@
 ========================  =======================================================================
 """
 
+from archscope.arguments import positive as check_positive
 from archscope.sources.grammar import expand, names, resolve
-from archscope.sources.subject import Subject, check_positive
+from archscope.sources.subject import Subject
 
 __all__ = ["Subject", "check_positive", "expand", "names", "resolve"]

@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any
 
+from archscope.arguments import positive
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName
 from archscope.sources.inputs import Input, specs
-from archscope.sources.subject import Request, Subject, check_positive
+from archscope.sources.subject import Request, Subject
 
 # Sources whose names can be listed, by prefix; each module has `resolve` and `names`.
 LISTED = {
@@ -48,7 +49,7 @@ def resolve(
         InvalidInput: a batch or a shape that is not positive, an option of the wrong kind, or a
             file that cannot be read.
     """
-    check_positive("batch", batch)
+    positive("batch", batch)
     source, name = source_of(reference)
     request = Request(reference, batch, specs(input), mode, dict(options or {}), real)
     return source.resolve(name, request)

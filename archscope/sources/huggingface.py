@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from archscope.arguments import positive
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName
 from archscope.sources.building import built
 from archscope.sources.packages import optional
-from archscope.sources.subject import Request, Subject, check_positive
+from archscope.sources.subject import Request, Subject
 
 SEQUENCE = 128  # tokens, where a person gives no seq_len
 SECONDS_OF_AUDIO = 1
@@ -33,7 +34,7 @@ def resolve(path: str, request: Request) -> Subject:
     options = dict(request.options)
     task, length = options.pop("task", None), options.pop("seq_len", None)
     if length is not None:
-        check_positive("seq_len", length)
+        positive("seq_len", length)
     config = configuration(path, options)
     cls = _model_class(config, task)
     try:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archscope.arguments import positive
 from archscope.errors import InvalidInput
-from archscope.sources.subject import Subject, check_positive
+from archscope.sources.subject import Subject
 
 DTYPES = (
     *("float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2"),
@@ -118,5 +119,5 @@ def made_by(reference: str, batch: int | None = None) -> tuple[tuple[Any, ...], 
 
 def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
     for size in shape:
-        check_positive("an input size", size)
+        positive("an input size", size)
     return shape

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import InvalidInput
-
 if TYPE_CHECKING:
     from torch import nn
 
@@ -63,9 +61,3 @@ class Request:
             reference=self.reference,
             warnings=warnings,
         )
-
-
-def check_positive(what: str, value: Any) -> None:
-    """Raise ``InvalidInput`` unless the value is a whole number of 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidInput(f"{what} must be a whole number of 1 or more, not {value}")

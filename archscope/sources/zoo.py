@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+from archscope.arguments import positive
 from archscope.errors import InvalidInput, UnknownOption
 from archscope.models.catalog import (
     Architecture,
@@ -15,7 +16,7 @@ from archscope.models.catalog import (
     build,
     find,
 )
-from archscope.sources.subject import Request, Subject, check_positive
+from archscope.sources.subject import Request, Subject
 
 
 def names() -> Iterable[str]:
@@ -54,7 +55,7 @@ def _input_sizes(architecture: Architecture, given: dict[str, Any]) -> dict[str,
     for name in list(given):
         if name in sizes:
             sizes[name] = given.pop(name)
-            check_positive(name, sizes[name])
+            positive(name, sizes[name])
     accepted = accepted_options(architecture.name)
     for name in given:
         if name not in accepted:
@@ -73,5 +74,5 @@ def _input_shape(
     known = {**defaults, **architecture.options, **given, **sizes}
     shape = tuple(known[size] if isinstance(size, str) else size for size in architecture.input)
     for name, size in zip(architecture.input, shape, strict=True):
-        check_positive(str(name), size)
+        positive(str(name), size)
     return shape

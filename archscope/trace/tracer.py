@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from archscope import arguments
+from archscope.arguments import checked, flag, mapping, positive, text
 from archscope.errors import ArchscopeError, InvalidInput, TraceFailed
 from archscope.trace import inputs as given
 from archscope.trace import torch_private
@@ -34,7 +34,12 @@ from archscope.trace.values import DataDependent
 Mode = Literal["inference", "training"]
 
 
-@arguments.checked(kwargs=arguments.mapping, name=arguments.text, batch=arguments.positive, accumulate=arguments.flag)
+@checked(
+    kwargs=mapping,
+    name=text,
+    batch=positive,
+    accumulate=flag,
+)
 def trace(
     model: nn.Module,
     inputs: Any = None,

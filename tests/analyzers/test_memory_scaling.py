@@ -108,5 +108,5 @@ def test_what_does_not_grow_has_no_largest():
 def test_a_size_needs_an_image():
     with pytest.raises(InvalidInput, match="no image"):
         sampler("lstm", "size")
-    with pytest.raises(InvalidInput, match="scales over"):
+    with pytest.raises(InvalidInput, match="batch, size, seq_len"):
         memory_law(sampler("alexnet", "batch"), "colour")
