@@ -14,7 +14,7 @@ Times are CPU milliseconds of the process, without building the model (``build_c
 comes first, and so pays for whatever a model's first run pays. The models are in an order drawn by
 chance: a run that is stopped has seen a fair sample, and goes on when it is started again. The
 table, ``reports/data/zoo-study.csv.gz``, has the columns of a comparison; a tool that has no answer
-says why in its ``_status``.
+says why in its ``_status``. Machine, versions and date are in ``zoo-study.json`` beside it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from benchmarks.results import RESULTS, conditions, markdown, show
 from benchmarks.resumable import Rows, unfinished
 
 TABLE = Path(__file__).parent.parent / "reports" / "data" / "zoo-study.csv.gz"
+CONDITIONS = TABLE.with_name("zoo-study.json")
 SUMMARY = RESULTS / "zoo_study.md"
 TOOLS = ("plain", "archscope", "flopcounter", "fvcore")
 PATTERNS = ("torchvision:*", "timm:*")
@@ -227,6 +229,28 @@ def write_table(frame: Any) -> None:
     frame.assign(input_shape=shapes).to_csv(TABLE, index=False, compression=packing)
 
 
+def write_conditions(networks: int) -> None:
+    """What the table's times were measured on, and what they are of."""
+    from archscope.gallery.measuring import about
+
+    installed = {name: version(name) for name in ("torchvision", "timm", "fvcore")}
+    content = {
+        "kind": "counters-over-whole-zoos",
+        "networks": networks,
+        "about": about() | installed | {"threads": 1},
+        "disturbed": "the machine was in use by others; CPU time is what the process itself used",
+        "columns": {
+            "build_cpu_ms": "building the model on meta, in no other time",
+            "archscope_cpu_ms": "compute, memory and depth, from one trace",
+            "plain_cpu_ms": "the forward pass on meta, nobody watching",
+            "flopcounter_cpu_ms": "torch.utils.flop_counter.FlopCounterMode, on meta",
+            "fvcore_cpu_ms": "fvcore, which runs the model on data",
+        },
+        "protocol": "each once, batch 1, the model's own input, CPU milliseconds of one thread",
+    }
+    CONDITIONS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def _shape(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split("x")))
 
@@ -316,6 +340,7 @@ def main(
     measure(rows, listed[:sample])
     frame = table_of(rows.all)
     write_table(frame)
+    write_conditions(len(frame))
     report(frame, len(listed))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from archscope.gallery.canziani import derived_figures, measured_figures
 from archscope.gallery.data import Measured
-from archscope.gallery.items import DATA, Absent, Item, Listing, Picture, Section
+from archscope.gallery.items import DATA, Absent, Item, Listing, Picture, Section, Suggested
 from archscope.gallery.networks import CANZIANI, FLOW, PATHS, RECURRENT, STEPS
+
+ZOOS = "zoo-study.csv.gz"
 
 
 def sections(measured: Measured) -> list[Section]:
@@ -32,6 +34,7 @@ def sections(measured: Measured) -> list[Section]:
         *measured_figures(measured),
         _recurrent(measured),
         _growth(),
+        *_whole_zoos(measured),
     ]
 
 
@@ -262,6 +265,40 @@ def _growth() -> Section:
                 "Derived from the card's data sheet and the bytes and operations of each layer; "
                 "nothing here was measured.",
                 ("roofline", "resnet50", "--batch", "32", "--device", "h100"),
+            ),
+        ],
+    )
+
+
+def _whole_zoos(measured: Measured) -> Iterator[Section]:
+    if ZOOS not in measured.about:
+        return
+    table = ("--from", f"{DATA}/{ZOOS}")
+    conditions = ZOOS.replace(".csv.gz", ".json")
+    yield Section(
+        "All of torchvision and timm",
+        "Every model of both, counted by archscope in one run, and how long that took beside "
+        f"other counters. The rows are in [data/{ZOOS}](data/{ZOOS}), their conditions in "
+        f"[data/{conditions}](data/{conditions}).",
+        [
+            Picture(
+                "torchvision",
+                "Accuracy over operations, torchvision",
+                "Those whose accuracy torchvision publishes.",
+                ("accuracy-vs-ops", "torchvision:*", *table, "--ops", "macs"),
+            ),
+            Picture(
+                "zoos-memory",
+                "Memory over parameters, both",
+                "Inference of one sample.",
+                ("memory-vs-params", *table),
+            ),
+            Suggested(
+                "Explore them",
+                "A page of 1.3 MB that opens offline. Times are axes as all else is: choose "
+                "*Archscope cpu* and *Fvcore cpu*, in CPU milliseconds. `--layers` counts the "
+                "layers of each, too, which takes minutes.",
+                ("explore", *table, "-o", "zoos.html"),
             ),
         ],
     )

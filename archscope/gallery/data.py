@@ -12,6 +12,7 @@ from archscope.errors import InvalidInput
 from archscope.models.catalog import architectures
 
 _GRADIENTS = ("gradient-paths", "gradient-flow", "gradient-through-time")
+_TABLES = (".csv", ".csv.gz")
 _IMAGE = 3  # sizes of an image: channels, height, width
 
 
@@ -70,8 +71,9 @@ def read(folder: Path) -> Measured:
         if {"conditions", "rows"} <= set(content):
             devices.append(_device(path, content))
         about[path.name] = _about(content)
-        if path.with_suffix(".csv").is_file():
-            about[f"{path.stem}.csv"] = f"a table of them; conditions are in {path.name}"
+        for ending in _TABLES:
+            if path.with_suffix(ending).is_file():
+                about[f"{path.stem}{ending}"] = f"a table of them; conditions are in {path.name}"
     return Measured(folder, devices, frozenset(gradients), about)
 
 
@@ -98,10 +100,11 @@ def _of_images(row: Mapping[str, Any]) -> bool:
 def _about(content: Mapping[str, Any]) -> str:
     """Where and when, as far as the file says."""
     told = content.get("about") or content.get("conditions") or content.get("environment") or {}
-    number = len(content.get("tables") or content.get("rows") or ())
+    number = content.get("networks") or len(content.get("tables") or content.get("rows") or ())
+    networks = {"networks", "tables"} & set(content)
     parts = [
         str(content.get("kind") or content.get("method") or "").replace("-", " "),
-        f"{number} {'networks' if 'tables' in content else 'rows'}" if number else "",
+        f"{number:,} {'networks' if networks else 'rows'}" if number else "",
         str(told.get("title") or told.get("device") or told.get("cpu") or ""),
         f"{told['threads']} thread{'s' * (told['threads'] != 1)}" if told.get("threads") else "",
         f"torch {told['torch']}" if told.get("torch") else "",

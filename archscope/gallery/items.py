@@ -41,7 +41,16 @@ class Absent:
     reason: str
 
 
-Item = Picture | Listing | Absent
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """A command for the reader, whose result is too large to be part of the report."""
+
+    title: str
+    text: str
+    words: tuple[str, ...]  # after "archscope"
+
+
+Item = Picture | Listing | Absent | Suggested
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +62,27 @@ class Section:
     items: Sequence[Item]
 
 
-def arguments(item: Picture | Listing, data: str, place: str | None) -> list[str]:
+def arguments(item: Picture | Listing | Suggested, data: str, place: str | None) -> list[str]:
     """What ``archscope`` is called with.
 
     Args:
-        item: a figure or a table.
+        item: a figure, a table, or a command for the reader.
         data: the folder of measured data.
         place: where the result is written; None where it is printed.
     """
     words = [word.replace(DATA, data) for word in item.words]
     if isinstance(item, Picture):
         return ["plot", *words, "-o", place or item.file]
+    if isinstance(item, Suggested):
+        return words
     return [*words, "--format", "markdown", *(["-o", place] if place else [])]
 
 
-def shown(item: Picture | Listing, root: str) -> str:
+def shown(item: Picture | Listing | Suggested, root: str) -> str:
     """The command line as a reader types it, in the folder that holds the report.
 
     Args:
-        item: a figure or a table.
+        item: a figure, a table, or a command for the reader.
         root: the name of the report's folder.
     """
     place = f"{root}/{item.file}" if isinstance(item, Picture) else None

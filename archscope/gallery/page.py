@@ -62,7 +62,7 @@ def _item(item: Item, root: str, tables: Mapping[Listing, str]) -> Iterator[str]
         yield f"{item.text}\n"
     if isinstance(item, Picture):
         yield f"![{item.title}]({quote(item.file)})\n"
-    else:
+    elif isinstance(item, Listing):
         yield tables[item]
     yield _command(shown(item, root))
 
