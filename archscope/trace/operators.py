@@ -36,6 +36,10 @@ _RESHAPING = ("resize", "set_", "sparse", "_resize", "_sparse")
 # Operators that read no more of their first operand than they give back.
 LOOKUPS = {"embedding", "index", "index_select", "gather", "take"}
 
+# Where gradients meet or are scattered into zeros, autograd writes in place, but never under a
+# dispatch mode.
+WRITTEN_BY_AUTOGRAD = {"add", "scatter", "scatter_add", "index_add", "index_put"}
+
 # The second operand of these may be a learned weight: a product that makes a weight layer.
 WEIGHT_PRODUCTS = {
     "mm",
@@ -203,11 +207,21 @@ def _formula(func: torch._ops.OpOverload, name: str) -> tuple[Category, Formula 
         return "create", _free
     if base in MOVE or _is_view(func, name):
         return "move", _free
-    if base in POINTWISE or torch.Tag.pointwise in func.tags:
+    if base in POINTWISE or _is_pointwise(func, base):
         return "compute", _pointwise(POINTWISE_FLOPS.get(base, 1))
     if base in REDUCTIONS or _is_reduction(func):
         return "compute", _reduction
     return "compute", None
+
+
+def _is_pointwise(func: torch._ops.OpOverload, base: str) -> bool:
+    """Torch tags not every overload, nor every operator in place."""
+    if torch.Tag.pointwise in func.tags:
+        return True
+    standard = func.namespace in ("aten", "prims")
+    packet = getattr(torch.ops.aten, base, None) if standard else None
+    overloads = [] if packet is None else [getattr(packet, name) for name in packet.overloads()]
+    return any(torch.Tag.pointwise in overload.tags for overload in overloads)
 
 
 def _is_reduction(func: torch._ops.OpOverload) -> bool:

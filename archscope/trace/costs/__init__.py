@@ -9,6 +9,7 @@ in real arithmetic: a complex multiply-add is four real ones (as in BLAS, where 
 from archscope.trace.costs import (
     attention,
     elementwise,
+    linear_algebra,
     normalisation,
     products,
     recurrent,
@@ -22,6 +23,7 @@ __all__ = [
     "attention",
     "elementwise",
     "formula_for",
+    "linear_algebra",
     "normalisation",
     "products",
     "recurrent",

@@ -41,6 +41,12 @@ POINTWISE_FLOPS = {
     "binary_cross_entropy_backward": 5,
     "smooth_l1_loss_backward": 4,
     "huber_loss_backward": 4,
+    "soft_margin_loss": 4,
+    "soft_margin_loss_backward": 5,
+    "multi_margin_loss": 4,
+    "multi_margin_loss_backward": 4,
+    "_add_relu": 2,
+    "glu_jvp": 5,
 }
 
 # Pointwise in effect, but not so tagged by torch.
@@ -89,6 +95,10 @@ POINTWISE = {
     "floor_divide",
     "linalg_cross",
     "nan_to_num",
+    "_logcumsumexp",
+    "_dirichlet_grad",
+    "_standard_gamma_grad",
+    "fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
 }
 
 # One FLOP per input element.
@@ -112,6 +122,11 @@ REDUCTIONS = {
     "median",
     "mode",
     "kthvalue",
+    "nanmedian",
+    "_aminmax",
+    "_is_all_true",
+    "_is_any_true",
+    "allclose",
 }
 
 _REDUCTION_FLOPS = {
@@ -126,6 +141,8 @@ _REDUCTION_FLOPS = {
     "_weight_norm_interface_backward": 4,
     "logsumexp": 2,
     "renorm": 3,
+    "dist": 3,
+    "native_norm": 2,
 }
 
 # Operators that make data out of nothing, or out of chance.
@@ -185,6 +202,10 @@ CREATE = {
     "blackman_window",
     "bartlett_window",
     "tensor",
+    "fft_fftfreq",
+    "fft_rfftfreq",
+    "binomial",
+    "_empty_affine_quantized",
 }
 
 # Operators that copy, select or rearrange and compute nothing with floating-point numbers.
@@ -328,6 +349,53 @@ MOVE = {
     "logical_not",
     "__lshift__",
     "__rshift__",
+    "__ilshift__",
+    "__irshift__",
+    "alias_copy",
+    "as_strided_copy",
+    "block_diag",
+    "_chunk_cat",
+    "_conj_copy",
+    "detach_copy",
+    "diagonal_copy",
+    "_functional_assert_async",
+    "histogram",
+    "int_repr",
+    "isin",
+    "_jagged_to_padded_dense_forward",
+    "_lazy_clone",
+    "lu_unpack",
+    "masked_scatter_backward",
+    "mkldnn_reorder_conv3d_weight",
+    "narrow_copy",
+    "_neg_view_copy",
+    "_padded_dense_to_jagged_forward",
+    "_pin_memory",
+    "resize_as",
+    "_resize_output",
+    "squeeze_copy",
+    "t_copy",
+    "transpose_copy",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
+    "unsqueeze_copy",
+    "values_copy",
+    "_coalesce",
+    "_coalesced",
+    "_convert_indices_from_coo_to_csr",
+    "_convert_indices_from_csr_to_coo",
+    "copy_sparse_to_sparse",
+    "sparse_compressed_tensor",
+    "sparse_coo_tensor",
+    "_sparse_compressed_tensor_with_dims",
+    "_sparse_coo_tensor_with_dims",
+    "_sparse_coo_tensor_with_dims_and_tensors",
+    "sparse_mask",
+    "_to_sparse_bsc",
+    "_to_sparse_bsr",
+    "_to_sparse_csc",
+    "_to_sparse_csr",
+    "_validate_compressed_sparse_indices",
 }
 
 for _name, _flops in _REDUCTION_FLOPS.items():
@@ -401,6 +469,8 @@ def col2im(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
     "nll_loss_backward",
     "nll_loss2d_backward",
     "_cdist_backward",
+    "_segment_reduce_backward",
+    "_embedding_bag_per_sample_weights_backward",
 )
 def gather_back(grad: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """One addition per element of the gradient."""
@@ -422,9 +492,38 @@ def _real_side(x: Any, out: Any) -> int:
     return elements_of(out) if x.dtype.is_complex else elements_of(x)
 
 
-@cost_of(
-    "linalg_inv_ex", "_linalg_solve_ex", "linalg_lu_factor_ex", "_linalg_slogdet", "_linalg_det"
-)
-def dense_solver(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
-    """Gaussian elimination: about 2/3 n^3 operations for the factorisation of each matrix."""
-    return Cost(0, 2 * elements_of(x) * x.shape[-1] // 3)
+# The recursion of one state: the logarithm of a sum of three exponentials, and a sum.
+_CTC_STATE = 13
+
+
+@cost_of("_ctc_loss")
+def ctc_loss(*_: Any, out: Any, **__: Any) -> Cost:
+    """The forward variables: one recursion for each state and time step."""
+    return Cost(0, _CTC_STATE * elements_of(out[1]))
+
+
+@cost_of("_ctc_loss_backward")
+def ctc_loss_backward(grad: Any, log_probs: Any, *args: Any, out: Any, **__: Any) -> Cost:
+    """The backward variables, and for every class the sum over its states: as much again."""
+    log_alpha = args[4]
+    return Cost(0, 2 * _CTC_STATE * elements_of(log_alpha))
+
+
+@cost_of("_pdist_forward")
+def pdist(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """Each distance takes a subtraction, a power and an addition per coordinate."""
+    return Cost(0, 3 * elements_of(out) * x.shape[-1])
+
+
+@cost_of("_pdist_backward")
+def pdist_backward(grad: Any, x: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """The same per coordinate of each distance."""
+    return Cost(0, 3 * elements_of(grad) * x.shape[-1])
+
+
+@cost_of("multilabel_margin_loss_forward", "multilabel_margin_loss_backward")
+def multilabel_margin_loss(first: Any, second: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """Each target is compared with every class: 3 per pair, at most. (Backward, the input comes
+    after the gradient.)"""
+    x = second if second.dtype.is_floating_point else first
+    return Cost(0, 3 * elements_of(x) * x.shape[-1])

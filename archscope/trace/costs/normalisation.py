@@ -62,13 +62,21 @@ def rms_norm(x: Any, shape: Any, weight: Any = None, *_: Any, out: Any, **__: An
     return Cost(0, elements_of(x) * (3 + int(weight is not None)))
 
 
-@cost_of("_softmax", "_safe_softmax", "softmax", "_log_softmax", "_sparse_softmax")
+@cost_of(
+    "_softmax",
+    "_safe_softmax",
+    "softmax",
+    "_log_softmax",
+    "_masked_softmax",
+    "_sparse_softmax",
+    "_sparse_log_softmax",
+)
 def softmax(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """5 per element."""
     return Cost(0, SOFTMAX_FLOPS * elements_of(x))
 
 
-@cost_of("_softmax_backward_data", "_log_softmax_backward_data")
+@cost_of("_softmax_backward_data", "_log_softmax_backward_data", "_masked_softmax_backward")
 def softmax_backward(grad: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """4 per element."""
     return Cost(0, SOFTMAX_BACKWARD_FLOPS * elements_of(grad))
@@ -88,9 +96,13 @@ def _pool(dims: int) -> Any:
 
 
 for _dims in (1, 2, 3):
-    cost_of(f"max_pool{_dims}d_with_indices", f"max_pool{_dims}d", f"avg_pool{_dims}d")(
-        _pool(_dims)
-    )
+    cost_of(
+        f"max_pool{_dims}d_with_indices",
+        f"max_pool{_dims}d",
+        f"avg_pool{_dims}d",
+        f"quantized_max_pool{_dims}d",
+        f"fractional_max_pool{_dims}d",
+    )(_pool(_dims))
 
 
 @cost_of(
@@ -108,6 +120,8 @@ def adaptive_pool(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
     "adaptive_max_pool3d_backward",
     "_adaptive_avg_pool2d_backward",
     "_adaptive_avg_pool3d_backward",
+    "fractional_max_pool2d_backward",
+    "fractional_max_pool3d_backward",
 )
 def pool_backward(grad: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """One addition per element of the gradient (max) or of the input (adaptive average)."""

@@ -30,7 +30,14 @@ def scaled_mm(a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     return product(a.shape[0] * a.shape[1] * b.shape[1], a.dtype, elements_of(out))
 
 
-@cost_of("_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu")
+@cost_of(
+    "_weight_int8pack_mm",
+    "_weight_int4pack_mm",
+    "_weight_int4pack_mm_for_cpu",
+    "_weight_int4pack_mm_with_scales_and_zeros",
+    "_dyn_quant_matmul_4bit",
+    "_mixed_dtypes_linear",
+)
 def packed_mm(a: Any, weight: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """A product with a packed quantised weight: output elements times k."""
     return product(elements_of(out) * a.shape[-1], a.dtype)
