@@ -48,7 +48,7 @@ class Log:
         self.single_values: list[str] = []  # batch normalisations that torch would refuse
         self._op_of_node: dict[int, int] = {}
         self._saved: dict[int, list[int]] = {}
-        self._sums: list[int] = []  # of gradients, which autograd might have added in place
+        self._in_place: list[int] = []  # what autograd might have written in place
         self._costless = 0
 
     # -- before the run --------------------------------------------------------------------------
@@ -185,9 +185,9 @@ class Log:
             ids.append(state.index)
         return tuple(ids)
 
-    def note_sum(self) -> None:
-        """The next operator adds gradients that meet."""
-        self._sums.append(len(self.ops))
+    def note_in_place(self) -> None:
+        """The next operator makes a gradient of one that autograd may have for its own."""
+        self._in_place.append(len(self.ops))
 
     def note_saved(self, tensor: Tensor) -> None:
         """Autograd keeps a tensor for the backward of the operator that runs or has just run."""
@@ -233,18 +233,22 @@ class Log:
 
     def close(self) -> tuple[tuple[Op, ...], tuple[Storage, ...]]:
         """The finished records."""
-        self._add_gradients_in_place()
+        self._write_gradients_in_place()
         for node, storages in self._saved.items():
             index = self._op_of_node.get(node)
             if index is not None:
                 self.ops[index] = replace(self.ops[index], saved=tuple(dict.fromkeys(storages)))
         return tuple(self.ops), self.storages.close()
 
-    def _add_gradients_in_place(self) -> None:
-        """Where gradients meet, autograd adds into the one that it alone holds, but never under a
-        dispatch mode: let that one go as the sum begins. (A view's base holds its storage too.)"""
-        for index in self._sums:
-            held = self.storages.states[self.ops[index].reads[0]]
-            summed = self.storages.states[self.ops[index].writes[0]]
-            if held.freed_at == index + 1 and held.bytes == summed.bytes:
+    def _write_gradients_in_place(self) -> None:
+        """Where gradients meet, autograd adds into the one that it alone holds, and it scatters
+        into the zeros that it just made: let the first operand go as the operator begins. (A
+        view's base holds its storage too.)"""
+        for index in self._in_place:
+            op = self.ops[index]
+            held = self.storages.states[op.reads[0]]
+            summed = self.storages.states[op.writes[0]]
+            fresh = held.created_at >= 0 and self.ops[held.created_at].category == "create"
+            alone = held.freed_at == index + 1 and held.bytes == summed.bytes
+            if alone and (fresh or op.name == "add"):
                 held.freed_at = index

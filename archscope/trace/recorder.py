@@ -24,7 +24,7 @@ from archscope.trace.costs import FREE, Cost
 from archscope.trace.log import Log
 from archscope.trace.modules import CallStack
 from archscope.trace.nested import tensors_in
-from archscope.trace.operators import Operator, operator
+from archscope.trace.operators import WRITTEN_BY_AUTOGRAD, Operator, operator
 from archscope.trace.remembered import (
     META,
     Effect,
@@ -278,8 +278,13 @@ class Recorder(TorchDispatchMode):
     def _append(
         self, facts: Operator, reads: list[Tensor], writes: list[Tensor], effect: Effect
     ) -> None:
-        if self.log.phase == "backward" and facts.name == "add" and not reads[0]._is_view():
-            self.log.note_sum()
+        if (
+            self.log.phase == "backward"
+            and facts.name in WRITTEN_BY_AUTOGRAD
+            and not torch.is_grad_enabled()  # a checkpoint computes its forward pass again
+            and not reads[0]._is_view()
+        ):
+            self.log.note_in_place()
         self.log.append(
             facts.name,
             reads,

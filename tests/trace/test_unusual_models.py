@@ -184,3 +184,48 @@ def test_a_compiler_first_asked_for_inside_the_model_does_not_compile():
 def test_a_model_that_ends_the_program_is_refused_in_one_line():
     with pytest.raises(archscope.ArchscopeError, match="SystemExit"):
         analyse(lambda m, x: sys.exit(3))
+
+
+# -- memory of the backward pass -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choose", "copies"),
+    [
+        (lambda y: y.gather(1, torch.zeros(2, 3, dtype=torch.long)), 2),  # autograd keeps y
+        (lambda y: y.max(1).values, 1),
+        (lambda y: y.topk(3, 1).values, 1),
+        (lambda y: y[:, torch.tensor([0, 1, 1])], 1),
+        (lambda y: y.index_select(1, torch.tensor([0, 1, 1])), 1),
+    ],
+)
+def test_gradients_of_a_choice_are_scattered_into_their_zeros(choose, copies):
+    """Autograd writes in place what it may not under a dispatch mode."""
+    wide = nn.Linear(8, 1000)
+    trace = analyse(lambda m, x: choose(m.wide(x)), parts={"wide": wide}, mode="training").trace
+    large = [s for s in trace.storages if s.bytes == 2 * 1000 * 4]
+    alive = [sum(s.created_at <= op.index < s.freed_at for s in large) for op in trace.ops]
+    assert max(alive) == copies
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_what_a_checkpoint_computes_again_is_not_taken_for_gradients(reentrant):
+    from torch.utils.checkpoint import checkpoint
+
+    def block(x):
+        first = x + 1
+        second = first + 1  # the first dies as the second is made, but not before
+        del first
+        return second.relu()
+
+    def function(m, x):
+        return checkpoint(block, m.layer(x), use_reentrant=reentrant)
+
+    report = analyse(function, torch.randn(2, 8), mode="training")
+    storages = report.trace.storages
+    again = [op for op in report.trace.ops if op.recomputed and op.name == "add"]
+    assert len(again) == 2
+    assert all(
+        storages[op.reads[0]].freed_at is None or storages[op.reads[0]].freed_at > op.index
+        for op in again
+    )
