@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from archscope._version import __version__
@@ -153,7 +154,7 @@ def version(package: str) -> str:
 
 def _configuration(name: str) -> dict[str, str]:
     """Of a file or a directory with a config.json; a model type has none of its own."""
-    path = Path(name) / "config.json" if Path(name).is_dir() else Path(name)
+    path = Path(name, "config.json") if os.path.isdir(name) else Path(name)
     return _hashed([path]) if path.suffix or path.exists() else {}
 
 
@@ -218,9 +219,12 @@ def _hashed(files: list[Path]) -> dict[str, str]:
 
 def contents(file: Path) -> str:
     """The SHA-256 of a file, "none" if there is none."""
-    if not file.is_file():
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
         return "none"
-    status = file.stat()
+    if not S_ISREG(status.st_mode):
+        return "none"
     return _sha256(file, status.st_mtime_ns, status.st_size)
 
 
