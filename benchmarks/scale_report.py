@@ -10,9 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from archscope._version import __version__
+from archscope.explorer.networks import MOST_ROWS
 from archscope.report.numbers import memory
 from archscope.study.keys import version
 from benchmarks.results import cpu, markdown, show
+from benchmarks.scale_store import LEFT
 
 Row = dict[str, Any]
 _STORE_TEXT = """\
@@ -25,7 +28,8 @@ whole commands. The driver's memory is that before the first cell and the most a
 peak, planning included."""
 _EXPORT_TEXT = """\
 A row of an export is three cells. Exporting and exploring are whole commands; opening is pandas'
-`read_csv` and `read_parquet` alone."""
+`read_csv` and `read_parquet` alone. The explorer refuses more than {most:,} rows: a condition or
+names choose among them."""
 _WORKERS_TEXT = """\
 {models} networks of timm drawn by chance, three cells each, at as many batch sizes as there are
 workers, so that each worker has as much to do as one alone. The rate is that from the first tenth
@@ -54,8 +58,8 @@ def _head() -> str:
         "# How far a study goes\n\n"
         "Each cell is one analysis of one network at one setting. What is measured is told in "
         "`../scale.py`; the rows are in `scale.csv`. What it means for a study of a million "
-        f"networks: `docs/scale.md`.\n\n{cpu()}; Python {platform.python_version()}; {versions}; "
-        f"SQLite {sqlite3.sqlite_version}.\n"
+        f"networks: `docs/scale.md`.\n\n{cpu()}; Python {platform.python_version()}; archscope "
+        f"{__version__}, {packages}; SQLite {sqlite3.sqlite_version}.\n"
     )
 
 
@@ -75,14 +79,13 @@ def _taken(rows: Sequence[Row]) -> str:
 
 
 def _sections(rows: Sequence[Row]) -> Iterable[tuple[str, str, pd.DataFrame, list[Row]]]:
-    from benchmarks.scale_store import LEFT
-
     of = {part: [row for row in rows if row["part"] == part] for part in PARTS}
     if of["store"]:
         text = _STORE_TEXT.format(left=LEFT)
         yield "The store by its size", text, _table(of["store"], _STORE, _by_case), of["store"]
     if of["export"]:
-        yield "Exports by their size", _EXPORT_TEXT, _table(of["export"], _EXPORT), of["export"]
+        exported = _EXPORT_TEXT.format(most=MOST_ROWS)
+        yield "Exports by their size", exported, _table(of["export"], _EXPORT), of["export"]
     for part, title in (("workers", "Cells per second by workers"), ("ray", "The same on Ray")):
         if of[part]:
             text = _WORKERS_TEXT.format(models=of[part][0]["models"])
@@ -109,6 +112,10 @@ def _table(
 
 def _seconds(name: str) -> Callable[[Row], str]:
     return lambda row: f"{row[name]:.2f}" if row[name] < 10 else f"{row[name]:.0f}"
+
+
+def _if_explored(cell: Callable[[Row], str]) -> Callable[[Row], str]:
+    return lambda row: cell(row) if "explore_s" in row else "refused"
 
 
 def _both(name: str) -> Callable[[Row], str]:
@@ -138,9 +145,9 @@ _EXPORT: dict[str, Callable[[Row], str]] = {
     ".csv": lambda row: memory(row["csv_bytes"]),
     ".parquet": lambda row: memory(row["parquet_bytes"]),
     "peak of export": lambda row: memory(row["export_csv_peak_bytes"]),
-    "explore, s": _seconds("explore_s"),
-    "explorer's page": lambda row: memory(row["html_bytes"]),
-    "peak of explore": lambda row: memory(row["explore_peak_bytes"]),
+    "explore, s": _if_explored(_seconds("explore_s")),
+    "explorer's page": _if_explored(lambda row: memory(row["html_bytes"])),
+    "peak of explore": _if_explored(lambda row: memory(row["explore_peak_bytes"])),
 }
 
 
