@@ -51,9 +51,7 @@ def write(rows: Sequence[Row], place: Path) -> None:
 
 
 def _head() -> str:
-    versions = ", ".join(
-        f"{name} {version(name)}" for name in ("archscope", "torch", "timm", "ray")
-    )
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "timm", "ray"))
     return (
         "# How far a study goes\n\n"
         "Each cell is one analysis of one network at one setting. What is measured is told in "
