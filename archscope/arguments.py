@@ -14,12 +14,9 @@ import os
 import reprlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from archscope.errors import InvalidInput, UnknownName
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -201,6 +198,16 @@ def device_or_name(what: str, value: Any) -> None:
         raise InvalidInput(f'{what} must be a name, such as "cpu", not {shown(value)}')
 
 
+def data_frame(what: str, value: Any) -> None:
+    """A table of pandas."""
+    import pandas as pd
+
+    if not isinstance(value, pd.DataFrame):
+        raise InvalidInput(
+            f"{what} must be a DataFrame, such as archscope.compare gives, not {shown(value)}"
+        )
+
+
 def recorded(what: str, value: Any) -> None:
     """What ``archscope.trace`` recorded."""
     from archscope.trace.records import Trace
@@ -210,37 +217,3 @@ def recorded(what: str, value: Any) -> None:
             f'{what} must be a Trace, such as archscope.analyze("resnet50").trace, '
             f"not {shown(value)}"
         )
-
-
-# -- tables ----------------------------------------------------------------------------------------
-
-
-def table(what: str, value: Any, columns: Iterable[str] = (), gives: str = "") -> None:
-    """Refuse what is no DataFrame with rows and these columns.
-
-    Args:
-        what: what it is called.
-        value: the table.
-        columns: that it must have.
-        gives: the call that gives such a table.
-
-    Raises:
-        InvalidInput: the first of these that is wrong.
-    """
-    _frame(what, value, gives)
-    hint = f"; {gives} gives such a table" if gives else ""
-    missing = [column for column in columns if column not in value.columns]
-    if missing:
-        kind = "column" if len(missing) == 1 else "columns"
-        raise InvalidInput(f"{what} has no {kind} {', '.join(missing)}{hint}")
-    if value.empty:
-        raise InvalidInput(f"{what} has no rows, so that there is nothing to draw{hint}")
-
-
-def _frame(what: str, value: Any, gives: str) -> pd.DataFrame:
-    import pandas as pd
-
-    if not isinstance(value, pd.DataFrame):
-        example = f" such as {gives} gives" if gives else ""
-        raise InvalidInput(f"{what} must be a DataFrame{example}, not {shown(value)}")
-    return value

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from archscope._version import __version__
+from archscope.arguments import checked, data_frame, mapping, text
 from archscope.explorer.layers import Packed, pack
 from archscope.explorer.networks import networks
 
@@ -40,6 +41,7 @@ SCRIPTS = (
 _LIBRARY = "vendor/echarts/echarts.common.min.js"
 
 
+@checked(frame=data_frame, layers=mapping, title=text)
 def page(
     frame: pd.DataFrame, layers: Mapping[str, pd.DataFrame] | None = None, *, title: str = ""
 ) -> str:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from archscope.arguments import checked, inches
 from archscope.plots import labels
 from archscope.plots.bubbles import other_protocols
 from archscope.plots.captions import accuracy as accuracy_of
@@ -28,6 +29,7 @@ from archscope.plots.points import (
 )
 from archscope.plots.sheet import Block, Entry, Sheet, begin, finish, patch
 from archscope.plots.style import WIDE, styled
+from archscope.plots.tables import axes, compared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,7 @@ _KEY_LETTERS = 24  # of families that share a colour, in a line of the key
 _BODY = 5.0  # points between the spots of a bar that names keep off
 
 
+@checked(frame=compared("top1"), ax=axes, size=inches)
 def accuracy(
     frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
 ) -> Figure:
@@ -66,6 +69,7 @@ def accuracy(
     return _bars(frame, ax, found, title, start, size, "Accuracy", note, cost="macs")
 
 
+@checked(frame=compared("top1", "top1_per_mparams"), ax=axes, size=inches)
 def density(
     frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
 ) -> Figure:

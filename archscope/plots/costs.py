@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from archscope.arguments import checked, inches, text
 from archscope.errors import InvalidInput
 from archscope.plots import bubbles
 from archscope.plots.bubbles import Axis
@@ -18,6 +19,7 @@ from archscope.plots.operations import TOP1, line_entry, millions
 from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, points
 from archscope.plots.sheet import Block, begin
 from archscope.plots.style import styled
+from archscope.plots.tables import axes, column_of_numbers, compared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,7 @@ _MOST_FAR = 16
 _FIT: dict[str, Any] = {"color": "#333333", "lw": 0.9, "ls": (0, (4, 2))}
 
 
+@checked(frame=compared("weight_bytes", "peak_bytes"), ax=axes, size=inches)
 def memory_vs_params(
     frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
 ) -> Figure:
@@ -119,6 +122,7 @@ def equation(height: float, slope: float, share: float) -> str:
     return f"y = {height:.1f} {sign} {abs(slope):.2f} x, R² = {share:.2f}"
 
 
+@checked(frame=compared("top1", "params"), ax=axes, depth=text, size=inches)
 def accuracy_vs_depth(
     frame: pd.DataFrame,
     ax: Axes | None = None,
@@ -185,6 +189,7 @@ _OVER_YEARS = {
 }
 
 
+@checked(frame=compared("year", "params"), ax=axes, cost=text, size=inches)
 def timeline(
     frame: pd.DataFrame,
     ax: Axes | None = None,
@@ -208,6 +213,7 @@ def timeline(
     column = cost or ("top1" if rated else "macs")
     if column not in _OVER_YEARS:
         raise InvalidInput(f"years go with one of {', '.join(_OVER_YEARS)}, not '{column}'")
+    column_of_numbers("frame", frame, column)
     data = frame
     if column == "peak_bytes":
         data = frame.assign(peak_bytes=frame["peak_bytes"].astype("float64") / _MIB)

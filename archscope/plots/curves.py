@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from archscope.arguments import checked, inches
+from archscope.arguments import text as word
 from archscope.errors import InvalidInput
 from archscope.plots.bubbles import log_ticks, plain_number, wide_range
 from archscope.plots.captions import CONVENTIONS, caption, conditions, disturbances, measured
@@ -20,6 +22,7 @@ from archscope.plots.operations import net_power
 from archscope.plots.points import family, listed, names, number, per_image, text
 from archscope.plots.sheet import Block, Entry, begin, dot, finish, stroke
 from archscope.plots.style import LINES, styled
+from archscope.plots.tables import axes, column_of_numbers, compared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +54,7 @@ class Curve:
     disturbed: tuple[bool, ...]
 
 
+@checked(frame=compared("batch"), ax=axes, size=inches)
 def time_vs_batch(
     frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
 ) -> Figure:
@@ -74,6 +78,7 @@ def time_vs_batch(
     )
 
 
+@checked(frame=compared("batch"), ax=axes, size=inches)
 def power_vs_batch(
     frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
 ) -> Figure:
@@ -124,6 +129,7 @@ def _out_of_memory(frame: pd.DataFrame) -> str:
     return f"No point where memory did not suffice: {listed(where)}." if where else ""
 
 
+@checked(frame=compared("batch", "peak_bytes"), ax=axes, size=inches)
 def memory_vs_batch(
     frame: pd.DataFrame, ax: Axes | None = None, *, size: tuple[float, float] | None = None
 ) -> Figure:
@@ -155,6 +161,7 @@ def memory_vs_batch(
     )
 
 
+@checked(frame=compared(), ax=axes, over=word, cost=word, size=inches)
 def scaling(
     frame: pd.DataFrame,
     ax: Axes | None = None,
@@ -179,6 +186,8 @@ def scaling(
     if cost not in COSTS or over not in VARIABLES:
         known = COSTS if cost not in COSTS else VARIABLES
         raise InvalidInput(f"scaling is of one of {', '.join(known)}, not '{cost}'")
+    for column in (over, cost):
+        column_of_numbers("frame", frame, column)
     title, unit = COSTS[cost]
     data = frame.assign(cost=frame[cost].astype("float64") / unit)
     lines = curves(data, over, "cost")

@@ -11,13 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from archscope.arguments import checked
 from archscope.plots.picture import Picture
 from archscope.plots.style import LINES, MARKERS, colours, styled
+from archscope.plots.tables import (
+    by_name,
+    each,
+    gradient_lags,
+    gradient_layers,
+    gradient_lengths,
+    static_lags,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked(measured=each(gradient_lengths))
 def depth(measured: Sequence[pd.DataFrame]) -> Figure:
     """How many paths there are of each length, and how much of the gradient comes along them.
 
@@ -97,6 +107,7 @@ def _log_of_integers(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"$10^{{{y:.0f}}}$"))
 
 
+@checked(flows=by_name(each(gradient_layers)))
 def gradient_flow(flows: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
     """The norm of the gradient at every weight layer.
 
@@ -129,6 +140,7 @@ def gradient_flow(flows: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
     return figure
 
 
+@checked(static=by_name(static_lags), measured=by_name(gradient_lags))
 def through_time(
     static: Mapping[str, pd.DataFrame], measured: Mapping[str, pd.DataFrame] | None = None
 ) -> Figure:

@@ -9,8 +9,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from archscope.arguments import checked, file
 from archscope.errors import InvalidInput
 from archscope.plots.style import styled
+from archscope.plots.tables import figure
 from archscope.report.files import write_whole
 
 FORMATS = ("svg", "png", "pdf", "html")
@@ -22,6 +24,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
+@checked(figure=figure, path=file)
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure, whole or not at all; the ending tells the format.
 

@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from archscope.arguments import checked, inches, texts
 from archscope.errors import InvalidInput
 from archscope.plots.captions import caption
 from archscope.plots.points import number, text
 from archscope.plots.sheet import Block, Entry, begin, finish, patch
 from archscope.plots.spans import parts
 from archscope.plots.style import COLOURS, GREY, styled
+from archscope.plots.tables import axes, layer_costs
 from archscope.report.numbers import count
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ _NAMES = {
 }
 
 
+@checked(frame=layer_costs, ax=axes, columns=texts, size=inches)
 def layers(
     frame: pd.DataFrame,
     ax: Axes | Sequence[Axes] | None = None,

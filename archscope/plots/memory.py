@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from archscope.analyzers.memory import bytes_by_kind, peak
+from archscope.arguments import checked, recorded
 from archscope.errors import ArchscopeError
 from archscope.plots.files import save
 from archscope.plots.picture import Picture
@@ -31,6 +32,7 @@ _MOST_LABELS = 26
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
 
 
+@checked(trace=recorded)
 def timeline(trace: Trace) -> Figure:
     """Bytes alive during every operator, by kind, with layers, phases and the peak marked.
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from archscope.arguments import checked, flag, inches, text
 from archscope.errors import InvalidInput
 from archscope.plots import bubbles
 from archscope.plots.bubbles import Axis, Front
@@ -19,6 +20,7 @@ from archscope.plots.measurements import common_batches, measured_only
 from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, per_image, points
 from archscope.plots.sheet import Block, Entry, begin, outer_titles, stroke
 from archscope.plots.style import GREY, styled
+from archscope.plots.tables import axes, compared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,14 @@ _LEAST_GAP = 18.0  # points between lines of equal density, at their tops
 TOP1 = "top-1 accuracy (%)"
 
 
+@checked(
+    frame=compared("top1", "params"),
+    ax=axes,
+    ops=text,
+    density_lines=flag,
+    log=flag,
+    size=inches,
+)
 def accuracy_vs_ops(
     frame: pd.DataFrame,
     ax: Axes | None = None,
@@ -92,6 +102,7 @@ def accuracy_vs_ops(
     return figure
 
 
+@checked(frame=compared("batch", "params"), ax=axes, ops=text, size=inches)
 def ops_vs_time(
     frame: pd.DataFrame,
     ax: Axes | Sequence[Axes] | None = None,
@@ -120,6 +131,7 @@ def ops_vs_time(
     return _against(data, ax, ops, "latency_ms_p50", title, size, fitted=True)
 
 
+@checked(frame=compared("batch", "params"), ax=axes, ops=text, size=inches)
 def ops_vs_power(
     frame: pd.DataFrame,
     ax: Axes | Sequence[Axes] | None = None,

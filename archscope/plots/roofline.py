@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from archscope.arguments import checked, inches
 from archscope.devices import Device
 from archscope.errors import InvalidInput
 from archscope.plots.labels import Bubble, Label, plan, text_width, write
 from archscope.plots.picture import Picture
 from archscope.plots.style import COLOURS, GREY, WIDE, styled
+from archscope.plots.tables import own_times, rooflines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +53,7 @@ def _radii(dots: Sequence[_Dot], width: float) -> list[float]:
     return [max(_LARGEST * width * sqrt(dot.share / most), _SMALLEST) for dot in dots]
 
 
+@checked(frame=rooflines, measured=own_times, size=inches)
 def roofline(
     frame: pd.DataFrame,
     measured: pd.DataFrame | None = None,

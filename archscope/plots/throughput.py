@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from archscope.arguments import checked, inches
 from archscope.plots import bubbles
 from archscope.plots.bubbles import Axis
 from archscope.plots.captions import CONVENTIONS, caption, conditions, disturbances, measured
@@ -18,6 +19,7 @@ from archscope.plots.operations import TOP1, line_entry
 from archscope.plots.points import Point, left_out, main_protocol, per_image, points
 from archscope.plots.sheet import Block, begin, outer_titles
 from archscope.plots.style import PALE, styled
+from archscope.plots.tables import axes, compared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _BOUND: dict[str, Any] = {"color": "#333333", "lw": 0.9, "ls": "-"}
 
 
+@checked(frame=compared("batch", "top1", "flops"), ax=axes, size=inches)
 def accuracy_vs_throughput(
     frame: pd.DataFrame,
     ax: Axes | Sequence[Axes] | None = None,

@@ -12,6 +12,7 @@ from archscope.analyzers.frames import frame
 from archscope.analyzers.layers import Layer, layers, new_elements
 from archscope.analyzers.memory import first_savers, peak_bytes, saved_first
 from archscope.analyzers.parameters import identity, parameter_columns
+from archscope.arguments import checked, flag, recorded
 from archscope.errors import ArchscopeError
 from archscope.trace.records import Trace, elements
 
@@ -35,6 +36,7 @@ class Report:
     for. ``rows`` and ``sums`` are the same as plain dictionaries.
     """
 
+    @checked(trace=recorded, strict=flag)
     def __init__(self, trace: Trace, *, strict: bool = False):
         """Wrap a trace.
 

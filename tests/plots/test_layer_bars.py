@@ -47,5 +47,5 @@ def test_a_deep_network_has_its_parts_on_the_axis():
 def test_wrong_columns_are_refused(frame):
     with pytest.raises(InvalidInput, match="macs, flops, params"):
         plots.layers(frame, columns=["colour"])
-    with pytest.raises(InvalidInput, match="no layer"):
+    with pytest.raises(InvalidInput, match="no rows"):
         plots.layers(frame[frame["macs"] < 0], columns=["macs"])

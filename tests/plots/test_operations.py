@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from archscope import plots
-from archscope.errors import InvalidInput, UnknownName
+from archscope.errors import InvalidInput
 from archscope.plots.operations import millions
 from tests.plots.frames import comparison, measured, of_many_families
 from tests.plots.geometry import (
@@ -182,7 +182,7 @@ def test_frames_without_figures_are_refused():
         plots.accuracy_vs_ops(comparison(3).assign(top1=float("nan")))
     with pytest.raises(InvalidInput, match="flops or macs"):
         plots.accuracy_vs_ops(comparison(3), ops="joules")
-    with pytest.raises(UnknownName, match="params"):
+    with pytest.raises(InvalidInput, match="no column params"):
         plots.accuracy_vs_ops(comparison(3).drop(columns="params"))
     with pytest.raises(InvalidInput, match="needs more than 3x2 inches"):
         plots.accuracy_vs_ops(comparison(15), size=(3, 2))
