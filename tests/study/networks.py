@@ -1,7 +1,7 @@
 """A file of networks, good and bad, as a person may have one; copied to where a test needs it.
 
-Each good one notes in the file that $BUILT names that it was built, and by which process; then it
-waits while there is a file "closed", so that a test can act in the middle of the work.
+Each good one notes in the file that $BUILT names that it was built, and by which process. Then it
+waits while there is a file closed-NAME, so that a test can act in the middle of the work.
 """
 
 import mmap
@@ -19,7 +19,7 @@ class Good(nn.Module):
         with open(os.environ.get("BUILT", os.devnull), "a") as log:
             log.write(f"{type(self).__name__} {os.getpid()}\n")
         time.sleep(SECONDS)
-        while os.path.exists("closed"):
+        while os.path.exists(f"closed-{type(self).__name__}"):
             time.sleep(0.02)
         self.linear = nn.Linear(8, width)
 

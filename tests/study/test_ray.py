@@ -1,10 +1,15 @@
 """The Ray engine on a real cluster of several nodes on this machine, one of which is lost."""
 
+import json
+import os
+import re
 import signal
-import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,17 +20,18 @@ from archscope import study
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.study import Limits, Store
 from archscope.study.difference import differences
-from archscope.study.engines import engine, ray_cluster
+from archscope.study.engines import engine, ray_cluster, ray_worker
 from archscope.study.engines.ray_cluster import Node
-from archscope.study.records import Setting, Task
+from archscope.study.keys import cell_key, fingerprint
+from archscope.study.records import Measurement, Result, Setting, Task
 
 ray = pytest.importorskip("ray")
 SMALL = {"object_store_memory": 80 << 20}
 A_TRACE = Task(Setting("vgg16"), (), {}, limits=Limits(memory_bytes=1 << 30))
 
 
-# A node is lost when it does not answer for 3 s, and not after 20 s.
-HEALTH = {"health_check_period_ms": 500, "health_check_failure_threshold": 6}
+# A node is lost when it has not answered for 2 s, and not 15.
+HEALTH = {"health_check_period_ms": 300, "health_check_failure_threshold": 6}
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +67,15 @@ def difference(one, other):
 
 def eventually(condition):
     """What a condition gives once it holds, which is soon."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 40
     while not (found := condition()):
         assert time.monotonic() < until
         time.sleep(0.02)
     return found
+
+
+def builds():
+    return Counter(name for name, _ in built())
 
 
 def processes():
@@ -81,26 +91,45 @@ def attempts(path):
         return [row["attempts"] for row in store.connection.execute("SELECT attempts FROM cells")]
 
 
-def test_a_cluster_that_loses_a_node_has_the_store_of_the_local_engine(cluster, networks):
-    asked = grid("First", "Second", "Third", "Fourth", "Raises", batch=[1, 2, 8])
-    lost = cluster.add_node(num_cpus=2, **SMALL)
+def close(*names):
+    """Networks that, once under construction, wait for ``open_again``."""
+    for name in names:
+        Path(f"closed-{name}").touch()
 
-    closed = Path("closed")  # until the node is lost, nothing that is under way ends
-    closed.touch()
+
+def open_again():
+    for path in Path().glob("closed-*"):
+        path.unlink()
+
+
+@contextmanager
+def meanwhile(action):
+    """Inside, an action goes on beside; what it raises is raised in the end."""
+    with ThreadPoolExecutor(1) as beside:
+        result = beside.submit(action)
+        yield
+        result.result()
+
+
+def test_a_cluster_that_loses_a_node_has_the_store_of_the_local_engine(cluster, networks):
+    names = ("First", "Second", "Third", "Fourth", "Raises")
+    asked = grid(*names, batch=[1, 2, 8])
+    lost = cluster.add_node(num_cpus=2, **SMALL)
+    close(*names)
 
     def lose_it_when_all_cores_are_busy():
-        busy = eventually(lambda: len(processes()) >= 4 and processes())
-        cluster.remove_node(lost, allow_graceful=False)
-        eventually(lambda: not all(map(alive, busy)))
-        closed.unlink()
+        try:
+            busy = eventually(lambda: len(processes()) >= 4 and processes())
+            cluster.remove_node(lost, allow_graceful=False)
+            eventually(lambda: not all(map(alive, busy)))
+        finally:
+            open_again()
 
-    losing = threading.Thread(target=lose_it_when_all_cores_are_busy, daemon=True)
-    losing.start()
-    counts = run("ray.db", asked, cluster=cluster)
-    losing.join()
+    with meanwhile(lose_it_when_all_cores_are_busy):
+        counts = run("ray.db", asked, cluster=cluster)
     assert counts == {"pending": 0, "done": 36, "failed": 9}
     assert max(attempts("ray.db")) == 2  # something was under way there
-    assert max(Counter(name for name, _ in built()).values()) > 3
+    assert max(builds().values()) > 3
 
     run("local.db", asked)
     assert difference("ray.db", "local.db") == []
@@ -112,40 +141,72 @@ def test_a_cluster_that_loses_a_node_has_the_store_of_the_local_engine(cluster, 
 
 def test_bad_networks_fail_for_the_reasons_that_the_local_engine_gives(cluster, networks):
     asked = grid("Good", "Hangs", "Hoards", "Dies", "Absent", analyses=["depth"])
-    for path, where in (("ray.db", cluster), ("local.db", None)):
-        counts = run(path, asked, cluster=where, seconds=4, memory_bytes=1 << 30)
-        assert counts == {"pending": 0, "done": 1, "failed": 4}
+    limits = {"seconds": 4, "memory_bytes": 1 << 30}
+    with meanwhile(lambda: run("local.db", asked, **limits)):
+        counts = run("ray.db", asked, cluster=cluster, **limits)
+    assert counts == {"pending": 0, "done": 1, "failed": 4}
     assert difference("ray.db", "local.db") == []
 
 
 def test_a_measurement_has_the_key_that_it_has_on_one_machine(cluster, networks):
     asked = grid("First", analyses=["latency"], measure={"max_seconds": 0.2, "threads": 1})
-    for path, where in (("ray.db", cluster), ("local.db", None)):
-        assert run(path, asked, cluster=where)["done"] == 1
-    with Store("ray.db") as one, Store("local.db") as other:
-        keys = [s.connection.execute("SELECT key FROM cells").fetchone()[0] for s in (one, other)]
-    assert keys[0] == keys[1]
+    assert run("s.db", asked, cluster=cluster)["done"] == 1
+    with Store("s.db") as store:
+        (found,) = store.connection.execute("SELECT key FROM cells").fetchone()
+    here = cell_key(
+        Setting("networks.py:First", inputs=("8",)),
+        "latency",
+        "cpu",
+        engine("local", workers=1).title("cpu"),
+        Measurement(max_seconds=0.2, threads=1),
+        fingerprint("networks.py:First"),
+    )
+    assert found == here.key
 
 
-def test_an_interrupted_study_goes_on_and_nothing_is_done_twice(cluster, networks):
+def test_a_study_that_was_stopped_goes_on_and_nothing_is_done_twice(cluster, networks):
+    Path("s.toml").write_text(
+        'input = ["8"]\n[[grid]]\nmodels = ["networks.py:First"]\nbatch = [1, 2, 4]\n'
+        '[[grid]]\nmodels = ["networks.py:Fourth"]\n'
+    )
+    close("Fourth")
     options = ("--engine", "ray", "--address", cluster.address)
-    names = ("First", "Second", "Third", "Fourth")
-    models = ",".join(f"networks.py:{name}" for name in names)
-    asked = ("--models", models, "--input", "8", "--batch", "1,2,4", "-o", "s.db")
-    process = command("run", *asked, *options)
-    while not _done("s.db"):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130 and "Traceback" not in errors
+    for times, (what, end) in enumerate((("run", signal.SIGINT), ("resume", signal.SIGKILL)), 1):
+        process = command(what, "s.toml" if what == "run" else "s.db", *options)
+        done = {"First": 3, "Fourth": times}
+        eventually(lambda done=done: len(_done("s.db")) == 9 and builds() == done)
+        process.send_signal(end)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == (130 if end == signal.SIGINT else -end)
+        assert "Traceback" not in errors
+        eventually(lambda: not any(map(alive, processes())))
     before = _done("s.db")
-    assert 0 < len(before) < 36
+    assert len(before) == 9
+
+    open_again()
     process = command("resume", "s.db", *options)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     after = _done("s.db")
-    assert len(after) == 36 and before.items() <= after.items()  # when each was finished
+    assert len(after) == 12 and before.items() <= after.items()  # when each was finished
+    assert builds() == {"First": 3, "Fourth": 3}
+
+
+def test_a_task_whose_process_was_killed_is_tried_again(cluster, networks):
+    close("First")
+
+    def kill_ray_s_process():
+        try:
+            (process,) = eventually(processes)
+            status = Path(f"/proc/{process}/status").read_text()
+            os.kill(int(re.search(r"PPid:\s+(\d+)", status)[1]), signal.SIGKILL)
+            eventually(lambda: not alive(process))
+        finally:
+            open_again()
+
+    with meanwhile(kill_ray_s_process):
+        counts = run("s.db", grid("First"), cluster=cluster)
+    assert counts == {"pending": 0, "done": 3, "failed": 0} and attempts("s.db") == [2, 2, 2]
 
 
 def _done(path):
@@ -168,6 +229,105 @@ def test_a_gpu_that_no_node_has_is_refused(cluster, networks):
     asked = grid("First", analyses=["latency"], device=["cuda"])
     with pytest.raises(InvalidInput, match="no node of the Ray cluster has a GPU"):
         run("s.db", asked, cluster=cluster)
+
+
+def measured_by(monkeypatch):
+    """In place of measurements, tasks that tell where they were, when, and with which GPU."""
+
+    def carried_out(task, driver):
+        began = time.time()
+        Path(driver.directory, "began").touch()
+        while os.path.exists(f"{driver.directory}/closed"):
+            time.sleep(0.02)
+        time.sleep(0.2)
+        node, gpu = ray.get_runtime_context().get_node_id(), os.environ["CUDA_VISIBLE_DEVICES"]
+        values = {"device_title": "A GPU", "at": [node, gpu], "time": [began, time.time()]}
+        return [Result(cell.key, "done", values) for cell in task.cells]
+
+    monkeypatch.setattr(ray_worker, "title", lambda device: "A GPU")
+    monkeypatch.setattr(ray_worker, "carried_out", carried_out)
+
+
+@contextmanager
+def gpus(cluster, model, count):
+    """A node that says that it has GPUs."""
+    resources = {f"accelerator_type:{model}": count}
+    node = cluster.add_node(num_cpus=4, num_gpus=count, resources=resources, **SMALL)
+    try:
+        yield node
+    finally:
+        if node in cluster.worker_nodes:
+            cluster.remove_node(node)
+
+
+def on_gpus(*names):
+    return grid(*names, analyses=["latency"], device=["cuda"], batch=[1, 2, 4])
+
+
+def test_a_measurement_has_a_gpu_of_one_model_to_itself(cluster, networks, monkeypatch):
+    measured_by(monkeypatch)
+    with gpus(cluster, "H100", 2) as node, gpus(cluster, "A100", 1):
+        assert run("s.db", on_gpus("First", "Second"), cluster=cluster)["done"] == 6
+    with Store("s.db") as store:
+        texts = store.connection.execute("SELECT result FROM cells").fetchall()
+    found = [json.loads(text) for (text,) in texts]
+    assert {one["at"][0] for one in found} == {node.node_id}
+    by_gpu = [sorted(one["time"] for one in found if one["at"][1] == gpu) for gpu in "01"]
+    assert len(by_gpu[0]) + len(by_gpu[1]) == 6
+    for times in by_gpu:
+        assert all(one[1] <= next[0] for one, next in pairwise(times))
+
+
+def test_a_study_ends_when_the_only_gpu_is_lost(cluster, networks, monkeypatch):
+    measured_by(monkeypatch)
+    closed = Path("closed")
+    closed.touch()
+    with gpus(cluster, "H100", 1) as node:
+
+        def lose_it():
+            eventually(Path("began").exists)
+            cluster.remove_node(node, allow_graceful=False)
+
+        with (
+            meanwhile(lose_it),
+            pytest.raises(ArchscopeError, match="no node of the Ray cluster is left that has A GP"),
+        ):
+            run("s.db", on_gpus("First"), cluster=cluster)
+    with Store("s.db") as store:
+        assert store.counts() == {"pending": 3, "done": 0, "failed": 0}
+
+
+def test_a_node_without_archscope_is_told_and_left_out(cluster, networks, caplog):
+    Path("empty").mkdir()
+    Path("empty/archscope.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'archscope'\")"
+    )
+    without = {"PYTHONPATH": str(networks / "empty")}
+    node = cluster.add_node(num_cpus=4, env_vars=without, **SMALL)
+    try:
+        asked = grid("First", "Second", "Third", "Fourth", batch=[1, 2])
+        counts = run("s.db", asked, cluster=cluster)
+    finally:
+        cluster.remove_node(node)
+    assert counts == {"pending": 0, "done": 24, "failed": 0} and set(attempts("s.db")) == {1}
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert re.fullmatch(
+        "archscope: Ray node .* is left out: archscope is not installed there", said
+    )
+
+
+def test_nodes_with_other_versions_are_refused(cluster, networks, monkeypatch):
+    driver = os.getpid()
+
+    def versions():
+        return {"torch": "2" if os.getpid() == driver else "1", "archscope files": str(os.getpid())}
+
+    monkeypatch.setattr(ray_worker, "versions", versions)
+    told = "torch is 1 there and 2 here, the archscope files are not those of the driver"
+    with pytest.raises(ArchscopeError, match=f"no node of the Ray cluster can do this: .*: {told}"):
+        run("s.db", grid("First"), cluster=cluster)
+    with Store("s.db") as store:
+        assert store.counts() == {"pending": 3, "done": 0, "failed": 0}
 
 
 def test_a_task_asks_for_what_it_needs():
@@ -196,7 +356,7 @@ def test_a_node_without_cores_takes_no_tasks(monkeypatch):
 def test_no_cluster_is_one_line(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(ArchscopeError, match="no Ray cluster answers at '127"):
-        list(engine("ray", address="127.0.0.1:1").submit(iter(())))
+        engine("ray", address="127.0.0.1:1")
 
 
 def test_ray_that_is_not_installed_is_one_line(monkeypatch):

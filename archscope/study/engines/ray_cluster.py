@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import socket
 import threading
@@ -175,7 +176,8 @@ def device_title(device: str) -> tuple[str, Callable[[Node], bool]]:
         titles = _ask(ray_worker.title, lending, device)
         known = Counter(title for title in titles.values() if isinstance(title, str))
         if not known:
-            raise next(iter(titles.values()), InvalidInput("no node of the Ray cluster has cores"))
+            refusal = InvalidInput("no node of the Ray cluster lends a core")
+            raise next(iter(titles.values()), refusal)
         title = _most(known)
         return title, lambda node: titles.get(node.id) == title
     if device != "cuda:0":
@@ -184,10 +186,18 @@ def device_title(device: str) -> tuple[str, Callable[[Node], bool]]:
     chosen = [node for node in lending if model in node.gpus]
     if not chosen:
         raise InvalidInput("no node of the Ray cluster has a GPU")
-    (answer,) = _ask(ray_worker.title, chosen[:1], device, num_gpus=1).values()
-    if isinstance(answer, ArchscopeError):
-        raise ArchscopeError(f"no GPU on {chosen[0].host}: {answer}")
-    return answer, lambda node: model in node.gpus
+    return _title_of_gpu(chosen), lambda node: model in node.gpus
+
+
+def _title_of_gpu(chosen: list[Node]) -> str:
+    """As the first node that can tell; each is asked when a GPU of it is free."""
+    answers: dict[str, Any] = {}
+    for node in chosen:
+        answers |= _ask(ray_worker.title, [node], "cuda:0", num_gpus=1)
+        if isinstance(answers[node.id], str):
+            return str(answers[node.id])
+    told = "; ".join(f"{node.host}: {answers[node.id]}" for node in chosen[:3])
+    raise ArchscopeError(f"the GPUs of the Ray cluster cannot be used: {told}")
 
 
 def _most(counts: Mapping[str, float]) -> str:
@@ -224,12 +234,13 @@ def _answer(reference: Any) -> Any:
 
 def reason(error: Any) -> str:
     """One line: what a node's own code raised, or the first sentence of Ray's explanation."""
-    cause = getattr(error, "cause", None)
-    words = " ".join((reason_of(cause) if isinstance(cause, Exception) else str(error)).split())
-    if f"No module named '{__package__.partition('.')[0]}'" in words:
-        return "archscope is not installed there"
-    words = words.partition(" traceback: ")[0].partition(". ")[0]
-    return words.rstrip(".") or type(error).__name__
+    cause = getattr(error, "cause", None) or error
+    text = " ".join(str(cause).split())
+    if absent := re.search(r"failed to import on the worker.* No module named '([\w.]+)'", text):
+        return f"{absent[1]} is not installed there"
+    if cause is not error and isinstance(cause, Exception):
+        text = reason_of(cause)
+    return text.partition(". ")[0].rstrip(".") or type(error).__name__
 
 
 def _only_on(node: Node) -> dict[str, Any]:
