@@ -39,6 +39,38 @@ def is_wrapped(tensor: torch.Tensor) -> bool:
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
+@contextmanager
+def saved_tensors_noted(note: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Let ``note`` see, and pass on, every tensor that autograd saves.
+
+    Function transforms (``torch.func.grad``) refuse to run under any such hooks, so that inside of
+    one nothing is noted.
+    """
+    hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+    original = torch.autograd.graph.disable_saved_tensors_hooks
+
+    @contextmanager
+    def disabled(message: str) -> Iterator[None]:
+        innermost = torch._C._autograd._top_saved_tensors_default_hooks(True)
+        if innermost is None or innermost[0] != note:
+            with original(message):  # none, or the program's own
+                yield
+            return
+        hooks.__exit__()
+        try:
+            with original(message):
+                yield
+        finally:
+            hooks.__enter__()
+
+    torch.autograd.graph.disable_saved_tensors_hooks = disabled  # type: ignore[assignment]
+    try:
+        with hooks:
+            yield
+    finally:
+        torch.autograd.graph.disable_saved_tensors_hooks = original
+
+
 def destroy(library: torch.library.Library) -> None:
     """Take back the kernels that a library registered; there is no public way to do it."""
     library._destroy()

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -266,11 +266,8 @@ def _forward_and_backward(
             )
         )
         stack.enter_context(torch.set_grad_enabled(request.training))
-        stack.enter_context(
-            torch.autograd.graph.saved_tensors_hooks(recorder.save_for_backward, _as_saved)
-            if request.training
-            else nullcontext()
-        )
+        if request.training:
+            stack.enter_context(torch_private.saved_tensors_noted(recorder.save_for_backward))
         stack.enter_context(recorder)
         try:
             with autocast(request.execution):
@@ -287,10 +284,6 @@ def _forward_and_backward(
         except (Exception, SystemExit) as error:
             raise _explained(error, request, calls, on_data) from error
     return outputs
-
-
-def _as_saved(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def _backward(result: Any, outputs: list[Tensor]) -> None:
@@ -440,6 +433,11 @@ def _explained(
         return _NeedsData(_one_line(error))
     model = request.name or type(request.model).__name__
     shapes = ", ".join("x".join(map(str, shape)) for shape in request.shapes)
+    if _out_of_memory(error):
+        return TraceFailed(
+            f"{model} ran out of memory on {'data' if on_data else 'shapes'} of {shapes}; "
+            f"a smaller input or batch may fit: {_one_line(error)}"
+        )
     refused = isinstance(error, RuntimeError | TypeError | ValueError | IndexError)
     refused = refused and not isinstance(error, RecursionError)
     verb = "does not accept the input" if refused else "raised on the input"
@@ -455,6 +453,12 @@ def _explained(
         )
     kind = InvalidInput if refused else TraceFailed
     return kind(f"{where}: {type(error).__name__}: {_one_line(error)}")
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Torch's allocator for the CPU raises a plain RuntimeError."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error).lower()
 
 
 def _wants_data(error: BaseException) -> bool:

@@ -229,3 +229,32 @@ def test_what_a_checkpoint_computes_again_is_not_taken_for_gradients(reentrant):
         storages[op.reads[0]].freed_at is None or storages[op.reads[0]].freed_at > op.index
         for op in again
     )
+
+
+# -- gradients inside the model, failures ----------------------------------------------------------
+
+
+def taken_inside(m, x):
+    return torch.func.grad(lambda y: m.layer(y).pow(2).sum())(x)
+
+
+def jacobian(m, x):
+    return torch.func.jacrev(lambda y: m.layer(y).relu().sum(0))(x)
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("function", [taken_inside, jacobian])
+def test_function_transforms_run_inside_the_model(function, mode):
+    hooks = torch.autograd.graph.disable_saved_tensors_hooks
+    report = analyse(function, mode=mode)
+    assert report.trace.ran_on == "shapes" and report.totals.coverage == 1
+    assert report.totals.macs == (2 if function is taken_inside else 9) * LAYER_MACS
+    assert torch.autograd.graph.disable_saved_tensors_hooks is hooks
+
+
+def test_running_out_of_memory_is_no_fault_of_the_input():
+    def greedy(m, x):
+        return m.layer(x) + torch.empty(1 << 50)[:8] if x.sum() > -1e9 else x
+
+    with pytest.raises(archscope.ArchscopeError, match="ran out of memory on data of 2x8"):
+        analyse(greedy, torch.randn(2, 8))
