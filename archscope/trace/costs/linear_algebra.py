@@ -13,7 +13,7 @@ from typing import Any
 from archscope.trace.costs.registry import Cost, cost_of, elements_of
 
 # FLOPs of an m x n matrix: of m n^2 and of n^3.
-_LEADING_TERMS = {
+_LEADING_TERMS: dict[str, tuple[int, Fraction | int]] = {
     "linalg_inv_ex": (0, Fraction(2, 3)),
     "_linalg_solve_ex": (0, Fraction(2, 3)),
     "linalg_lu_factor_ex": (0, Fraction(2, 3)),
