@@ -26,6 +26,7 @@ from archscope.study.keys import cell_key, fingerprint
 from archscope.study.records import Measurement, Result, Setting, Task
 
 ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster, whatever the number of test processes
 SMALL = {"object_store_memory": 80 << 20}
 A_TRACE = Task(Setting("vgg16"), (), {}, limits=Limits(memory_bytes=1 << 30))
 
