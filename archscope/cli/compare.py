@@ -8,13 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from archscope.cache.transcript import unnoted
 from archscope.cli.cached import Given, cached
 from archscope.cli.completion import references
 from archscope.cli.errors import INTERRUPTED, models_print_to_stderr, remark
-from archscope.cli.options import WholeNumber, names_of, settings_of
+from archscope.cli.options import WholeNumber, given_options, names_of, settings_of
 from archscope.cli.output import deliver
 from archscope.cli.tables import output_options
 from archscope.errors import InvalidInput, UnknownName
@@ -162,10 +161,9 @@ def of_study(
     from archscope.comparison.compare import arranged
     from archscope.study import frame
 
-    for option in ctx.command.params:
-        given = option.name and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-        if given and option.name in _RUNNING:
-            raise InvalidInput(f"{option.opts[0]} is for networks that run now, not for --from")
+    for name, option in given_options(ctx).items():
+        if name in _RUNNING:
+            raise InvalidInput(f"{option} is for networks that run now, not for --from")
     found = frame(stored, models, accuracy=how["accuracy"], protocol=how["protocol"])
     wanted = {name: how[name] for name in ("relative_to", "where", "sort") if name in how}
     return arranged(found, **wanted)

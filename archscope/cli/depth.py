@@ -61,6 +61,8 @@ def depth(
         raise InvalidInput(
             "--data, --checkpoint, --samples, --seeds and --max-memory are for --gradient"
         )
+    if time and max_memory:
+        raise InvalidInput("--max-memory is for gradients by path length, not --through-time")
     if gradient and count != "layers":
         raise InvalidInput("--gradient counts weight layers: leave out --count")
     if gradient and not data and asked.inputs_from:
@@ -83,7 +85,7 @@ def depth(
             **_read_data(data),
             **options,
         }
-        if arguments["input"] is not None and not time:
+        if arguments["input"] is not None:
             measured["input"] = arguments["input"]
         _measure(found, model, time, _bytes(max_memory), measured)
     if time:

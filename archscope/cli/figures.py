@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from archscope.cli.errors import remark
-from archscope.cli.options import Asked
+from archscope.cli.options import Asked, read_inputs
 from archscope.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -255,19 +255,33 @@ def _stored(request: Request, kind: str) -> list[pd.DataFrame] | None:
     return load(request.measured[0], kind, request.models)
 
 
+def _expanded(request: Request) -> None:
+    from archscope.sources import expand
+
+    request.models = tuple(expand(request.models))
+
+
+def _sampled(request: Request, model: str) -> dict[str, Any]:
+    """What gradients are measured at: samples of the architecture's own or the given shape."""
+    options = request.asked.options(model)
+    shape = read_inputs(model, request.asked.inputs)
+    given = {} if shape is None else {"input": shape}
+    return {"samples": request.samples, **options, **given}
+
+
 def _depth(request: Request) -> Figure:
     from archscope.gradients import gradient_paths
     from archscope.plots import depth
 
+    _expanded(request)
     stored = _stored(request, "gradient-paths")
     if stored is not None:
         return depth(stored)
     tables = []
     for model in request.models:
+        given = {**_sampled(request, model), "seeds": request.seeds}
         remark(f"{model}:")
-        tables.append(
-            gradient_paths(model, samples=request.samples, seeds=request.seeds, progress=remark)
-        )
+        tables.append(gradient_paths(model, progress=remark, **given))
     return depth(tables)
 
 
@@ -276,8 +290,9 @@ def _gradient_flow(request: Request) -> Figure:
     from archscope.gradients import gradient_flow
     from archscope.plots import gradient_flow as draw
 
+    _expanded(request)
     tables = _stored(request, "gradient-flow") or [
-        gradient_flow(model, samples=request.samples) for model in request.models
+        gradient_flow(model, **_sampled(request, model)) for model in request.models
     ]
     panels: dict[str, list] = {}
     for model, table in zip(request.models, tables, strict=True):
@@ -290,11 +305,15 @@ def _through_time(request: Request) -> Figure:
     from archscope.plots import through_time as draw
     from archscope.recurrent_depth import through_time
 
+    _expanded(request)
     steps = request.asked.seq_len or 50
-    given: dict[str, Any] = {"samples": request.samples, "seeds": request.seeds, "seq_len": steps}
-    static = {model: through_time(model, steps=steps) for model in request.models}
+    built = {model: {**request.asked.options(model), "seq_len": steps} for model in request.models}
+    static = {
+        model: through_time(model, steps=steps, **options) for model, options in built.items()
+    }
     measured = _stored(request, "gradient-through-time") or [
-        gradient_through_time(model, **given) for model in request.models
+        gradient_through_time(model, samples=request.samples, seeds=request.seeds, **options)
+        for model, options in built.items()
     ]
     return draw(static, dict(zip(request.models, measured, strict=True)))
 

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from archscope.cli.errors import models_print_to_stderr
 from archscope.errors import InvalidInput
@@ -179,6 +180,16 @@ def with_options(options: Iterable[Callable[..., Any]], command: Callable[..., A
     for option in reversed(list(options)):
         command = option(command)
     return command
+
+
+def given_options(ctx: click.Context) -> dict[str, str]:
+    """What was given on the command line: the names that the command has for it, and its own."""
+    return {
+        parameter.name: parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name
+        and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    }
 
 
 def names_of(option: str, text: str | None) -> list[str]:

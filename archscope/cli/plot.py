@@ -10,6 +10,7 @@ import click
 from archscope.cli.compare import of_study
 from archscope.cli.completion import references
 from archscope.cli.figures import DRAWN, Range, Request, figure
+from archscope.cli.kinds import refuse_unused
 from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
 from archscope.devices import DTYPES
 from archscope.errors import InvalidInput
@@ -149,8 +150,9 @@ def plot(
         raise InvalidInput("there is nothing to draw; give references, such as resnet50 vgg16")
     if where is not None and stored is None:
         raise InvalidInput("--where is for the rows of a study: --from study.db")
+    refuse_unused(ctx, kind)
     if kind == "graph":
-        _graph(models, file)
+        _graph(models, asked, file)
         return
 
     from archscope.plots.files import picture_format, save
@@ -177,12 +179,12 @@ def plot(
         ctx.exit(1)
 
 
-def _graph(models: tuple[str, ...], file: str) -> None:
+def _graph(models: tuple[str, ...], asked: Asked, file: str) -> None:
     from archscope.analysis import analyze
     from archscope.export import module_graph, to_dot, to_svg
     from archscope.report.files import write_text
 
     if len(models) != 1 or not file.lower().endswith((".svg", ".dot")):
         raise InvalidInput("a graph is of one model, and a .svg or .dot file")
-    graph = module_graph(analyze(models[0]).trace)
+    graph = module_graph(analyze(models[0], **asked.arguments(models[0])).trace)
     write_text(file, to_svg(graph) if file.lower().endswith(".svg") else to_dot(graph))

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from archscope.cli import main
-from archscope.cli.plot import KINDS
+from archscope.cli.kinds import OPTIONS
+from archscope.cli.plot import KINDS, plot
 
 
 def run(*arguments):
@@ -138,3 +139,56 @@ def test_help_names_every_kind(capsys):
         main(["plot", "--help"])
     told = capsys.readouterr().out
     assert all(kind in told for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        ("accuracy alexnet --level block", "--level changes nothing in accuracy; it is for layers"),
+        ("graph alexnet --dtype bf16", "--dtype changes nothing in graph"),
+        ("graph alexnet --size 4x4", "--size changes nothing in graph"),
+        ("gradient-flow alexnet --seeds 2", "--seeds changes nothing in gradient-flow"),
+        ("depth alexnet --batch 2", "--batch changes nothing in depth"),
+        ("depth alexnet --measured m.json --samples 2", "gradients that are measured now"),
+        ("layers alexnet --measured-where x==1", "--measured-where changes nothing in layers"),
+        ("density alexnet --measured m.csv", "--measured changes nothing in density"),
+        ("memory-timeline alexnet --optimizer adam --cost macs", "--cost changes nothing in mem"),
+        ("memory-vs-batch alexnet --batch 4", "--batch changes nothing in memory-vs-batch"),
+        ("scaling alexnet --over batch=1..4 --batch 2", "is what --over batch=... varies"),
+        ("accuracy-vs-depth alexnet --measured m.json", "is for --depth effective"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(words, says, tmp_path, capsys):
+    place = tmp_path / "picture.svg"
+    assert run(*words.split(), "-o", place) == 2
+    assert says in capsys.readouterr().err
+    assert not place.exists()
+
+
+def test_every_kind_says_which_options_it_has():
+    known = {parameter.name for parameter in plot.params}
+    assert set(OPTIONS) == set(KINDS)
+    assert {name for names in OPTIONS.values() for name in names} <= known
+
+
+def test_a_graph_is_of_the_inputs_that_are_given(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Sum(nn.Module):\n"
+        "    def __init__(self): super().__init__(); self.a = nn.Linear(4, 4)\n"
+        "    def forward(self, x, y): return self.a(x) + y\n"
+        "def make(batch=1): return torch.zeros(batch, 4), torch.zeros(batch, 4)\n"
+    )
+    place = tmp_path / "graph.svg"
+    made = f"{tmp_path}/net.py"
+    given = ("--inputs-from", f"{made}:make", "--batch", 5)
+    assert run("graph", f"{made}:Sum", *given, "-o", place) == 0
+    assert "batch 5" in place.read_text()
+
+
+@pytest.mark.parametrize("kind", ["depth", "gradient-flow"])
+def test_gradients_are_measured_at_the_input_that_is_given(kind, tmp_path):
+    place = tmp_path / "picture.svg"
+    given = ("--input", "3x16x16", "--samples", 1, "--set", "num_classes=7")
+    assert run(kind, "resnet20-cifar", *given, "-o", place) == 0
+    assert "3x16x16" in place.read_text()
