@@ -77,12 +77,13 @@ def _tera(rate: float | None) -> float | None:
 
 
 def calibration_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A row per device and number of threads."""
+    """A row per device and number of threads; a dtype that none has is no column."""
+    dtypes = [dtype for dtype in DTYPES if any(dtype in row["tflops"] for row in rows)]
     cells = [
         [
             row["title"],
             "" if row["threads"] is None else str(row["threads"]),
-            *(_rate(row["tflops"].get(dtype)) for dtype in DTYPES),
+            *(_rate(row["tflops"].get(dtype)) for dtype in dtypes),
             _figure(row["bandwidth_gb_s"]),
             _figure(row.get("cache_gb_s")),
             _figure(row.get("launch_us")),
@@ -92,7 +93,7 @@ def calibration_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     ]
     return table(
         "calibrated here",
-        ["device", "threads", *DTYPES, "GB/s", "cached", "us", "date"],
+        ["device", "threads", *dtypes, "GB/s", "cached", "us", "date"],
         cells,
         caption=[
             "TFLOP/s of torch.mm on random matrices, or on a CPU of a 3x3 convolution where that "

@@ -86,8 +86,9 @@ def _draw(table: Table, width: int, signs: Signs) -> Iterator[_Styled]:
     widths = [len(cells[0]) for cells in padded]
     rule = signs.rule * (sum(widths) + len(GAP) * (len(widths) - 1))
     titles = [
-        h.title[:w].ljust(w) if h.align == "left" else h.title[:w].rjust(w)
+        title.ljust(w) if h.align == "left" else title.rjust(w)
         for h, w in zip(table.headings, widths, strict=True)
+        for title in [_shortened(h.title, w, signs)]
     ]
     yield [(_shortened(table.title, width, signs), "bold")]
     yield [(rule, "dim")]

@@ -15,7 +15,8 @@ from archscope.report.columns import NAMES
 from archscope.report.costs import View, tables
 from archscope.report.formats import FORMATS, render
 from archscope.report.levels import COUNTED, lines
-from archscope.report.table import sides
+from archscope.report.table import Heading, Row, Table, sides
+from archscope.report.terminal import plain
 
 NETWORKS = ["vgg16", "alexnet", "googlenet", "resnet50", "inception-naive", "char-rnn"]
 
@@ -291,3 +292,12 @@ def test_a_narrow_terminal_leaves_out_what_the_line_above_says(report_of):
     text = render(report_of("googlenet"), "plain", width=80)
     labels = [line.split()[0] for line in text.splitlines() if ".." in line]
     assert "..conv3x3_reduce.conv" in labels
+
+
+def test_a_heading_that_is_cut_has_a_sign_of_it():
+    heading = Heading("a long heading", "left")
+    drawn = plain(
+        [Table("t", (heading, Heading("wide" * 4, "right")), (Row(("x", "1" * 16)),))], 26
+    )
+    title = drawn.splitlines()[2]
+    assert ".." in title and len(title) <= 26
