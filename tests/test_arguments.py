@@ -115,3 +115,11 @@ def test_a_public_function_refuses_a_wrong_argument_in_one_line(call, says):
 def test_a_misspelt_choice_is_told_the_near_ones():
     with pytest.raises(UnknownName, match="did you mean optimizer"):
         archscope.analyze(TINY, X, execution={"optimiser": "adam"})
+
+
+@pytest.mark.parametrize("measure", [archscope.gradient_paths, archscope.gradient_flow])
+def test_gradients_say_that_inputs_go_by_position(measure):
+    with pytest.raises(InvalidInput, match="by position, and x is given by name; wrap"):
+        measure(TINY, {"x": X})
+    with pytest.raises(InvalidInput, match="inputs=, tensors with the batch first"):
+        measure(TINY, kwargs={"x": X})

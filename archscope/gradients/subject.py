@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ def network(
     check_positive("samples", samples)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        built, shapes, name = _built(model, checkpoint, options)
+        built, shapes, name = _built(model, checkpoint, options, given=inputs is not None)
         torch.manual_seed(seed)  # the same noise, whatever the initialisation drew
         notes = []
         given = _given(inputs, shapes, samples)
@@ -90,23 +90,40 @@ def network(
 
 
 def _built(
-    model: str | nn.Module, checkpoint: str | Path | None, options: Mapping[str, Any]
+    model: str | nn.Module,
+    checkpoint: str | Path | None,
+    options: Mapping[str, Any],
+    *,
+    given: bool,
 ) -> tuple[nn.Module, tuple[Any, ...], str]:
     """The network, the shapes of its inputs if it knows them, and its name."""
     from archscope.sources.weights import load_weights
 
     shapes: tuple[Any, ...] = ()
     if isinstance(model, nn.Module):
+        if options.keys() & {"kwargs", "input"}:
+            raise _by_position()
         if options:
             raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
         built, name = copy.deepcopy(model), type(model).__name__
     else:
         options = dict(options)
         subject = resolve(model, input=options.pop("input", None), options=options)
+        if subject.kwargs and not given:
+            raise _by_position(subject.kwargs)
         built, shapes, name = _initialised(subject, options), subject.inputs, subject.name
     if checkpoint is not None:
         load_weights(built, checkpoint)
     return built, shapes, name
+
+
+def _by_position(names: Iterable[str] = ()) -> InvalidInput:
+    """The error of inputs that are given by name, or without a batch."""
+    named = f", and {', '.join(map(str, names))} is given by name" if names else ""
+    return InvalidInput(
+        "gradients are measured at inputs=, tensors with the batch first that the model takes by "
+        f"position{named}; wrap the model in one whose forward takes them so"
+    )
 
 
 def _initialised(subject: Subject, options: Mapping[str, Any]) -> nn.Module:
@@ -133,6 +150,8 @@ def _initialised(subject: Subject, options: Mapping[str, Any]) -> nn.Module:
 
 def _given(inputs: Any, shapes: Sequence[Any], samples: int) -> tuple[Tensor, ...]:
     """The given inputs, or noise; the first dimension of all is the batch."""
+    if isinstance(inputs, Mapping):
+        raise _by_position(inputs)
     if inputs is not None:
         given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
         if not given or not all(isinstance(tensor, Tensor) for tensor in given):
