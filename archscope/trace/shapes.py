@@ -302,11 +302,22 @@ def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     rest = _without(first.shape, dim)
     for tensor in tensors:
         alike = tensor.dim() == axes and tensor.dtype == first.dtype
-        plain = axes < 4 or tensor.is_contiguous()
+        plain = axes < 4 or _is_as_made(tensor)
         if not alike or not plain or _without(tensor.shape, dim) != rest:
             return NotImplemented
     joined = sum(tensor.shape[dim] for tensor in tensors)
     return _empty((*first.shape[:dim], joined, *first.shape[dim + 1 :]), first)
+
+
+def _is_as_made(tensor: Tensor) -> bool:
+    """Whether a tensor has the strides of a new one. Others may be contiguous too, where a size is
+    1, but torch takes them for channels last."""
+    step = 1
+    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride()), strict=True):
+        if stride != step:
+            return False
+        step *= size
+    return True
 
 
 def _without(shape: Sequence[int], dim: int) -> tuple[int, ...]:
