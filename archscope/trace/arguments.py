@@ -12,6 +12,8 @@ from archscope.trace.costs import FREE, Cost
 from archscope.trace.nested import tensors_in
 from archscope.trace.operators import Operator
 from archscope.trace.remembered import META
+from archscope.trace.sizes import is_sparse
+from archscope.trace.values import DataDependent
 
 
 def written(facts: Operator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
@@ -36,7 +38,13 @@ def on_meta(value: Any) -> Any:
 
 
 def as_meta(tensor: Tensor) -> Tensor:
-    """The shape of a tensor, as a new one."""
+    """The shape of a tensor, as a new one.
+
+    Raises:
+        DataDependent: a sparse tensor, for which torch has no kernels on shapes.
+    """
+    if is_sparse(tensor):
+        raise DataDependent("it multiplies by a sparse tensor")
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from archscope.errors import InvalidInput
+from archscope.trace.sizes import is_sparse
+from archscope.trace.values import DataDependent
 
 # Integer inputs up to this size keep their values: models compute positions and masks from them.
 LARGEST_KEPT = 1 << 22
@@ -193,9 +195,11 @@ def _keeps_values(dtype: torch.dtype | None, shape: Any) -> bool:
 
 
 def _without_data(tensor: Tensor) -> Tensor:
+    if is_sparse(tensor):
+        raise DataDependent("an input is sparse")
     if tensor.layout is not torch.strided:
         raise InvalidInput(
-            f"inputs of layout {tensor.layout} are not supported; give dense tensors"
+            f"inputs of layout {tensor.layout} are not supported; give dense or sparse tensors"
         )
     made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
     return made.requires_grad_(tensor.requires_grad and tensor.is_leaf)

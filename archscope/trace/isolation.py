@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from archscope.trace import torch_private
+from archscope.trace.sizes import is_sparse
+from archscope.trace.values import DataDependent
 
 META = torch.device("meta")
 
@@ -122,6 +124,8 @@ class _StandInMaker:
 
     def _shape_of(self, tensor: Tensor) -> Tensor:
         dtype = self._dtype_of(tensor)
+        if is_sparse(tensor):
+            raise DataDependent("it has sparse weights or buffers")
         if tensor.layout is not torch.strided:
             return torch.empty(tensor.shape, dtype=dtype, device=META)
         key = torch_private.storage_key(tensor)

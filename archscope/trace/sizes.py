@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from archscope.trace import torch_private
 from archscope.trace.records import Shape
 
 
@@ -24,10 +25,10 @@ class Sizes(NamedTuple):
 
 def sizes_of(reads: Sequence[Tensor], writes: Sequence[Tensor], looks_up: bool) -> Sizes:
     """The sizes of an operator's tensors; of a table only what is looked up is read."""
-    read = sum([tensor.numel() * tensor.itemsize for tensor in reads])
-    written = sum([tensor.numel() * tensor.itemsize for tensor in writes])
+    read = sum([bytes_of(tensor) for tensor in reads])
+    written = sum([bytes_of(tensor) for tensor in writes])
     if looks_up and reads:
-        read -= max(0, reads[0].numel() * reads[0].itemsize - written)
+        read -= max(0, bytes_of(reads[0]) - written)
     typed = writes or reads
     return Sizes(
         input_shapes=tuple([tuple(tensor.shape) for tensor in reads]),
@@ -36,6 +37,23 @@ def sizes_of(reads: Sequence[Tensor], writes: Sequence[Tensor], looks_up: bool) 
         bytes_read=read,
         bytes_written=written,
     )
+
+
+_SPARSE = frozenset(
+    {torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc}
+)
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a tensor that holds some of its elements only."""
+    return getattr(value, "layout", None) in _SPARSE
+
+
+def bytes_of(tensor: Tensor) -> int:
+    """The bytes of a tensor's elements; of a sparse one of those it holds, and of their indices."""
+    if is_sparse(tensor):
+        return sum(part.numel() * part.itemsize for part in torch_private.sparse_parts(tensor))
+    return tensor.numel() * tensor.itemsize
 
 
 @cache

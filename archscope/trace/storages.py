@@ -13,7 +13,7 @@ from torch import Tensor
 from archscope.trace import torch_private
 from archscope.trace.records import Shape, Storage, StorageKind
 from archscope.trace.regions import Region, region
-from archscope.trace.sizes import dtype_name
+from archscope.trace.sizes import bytes_of, dtype_name, is_sparse
 
 
 @dataclass(slots=True)
@@ -72,14 +72,15 @@ class StorageTable:
 
     def born(self, tensor: Tensor, kind: StorageKind, created_at: int) -> StorageState:
         """A new storage, made by the operator ``created_at``, or before the run (-1)."""
-        storage = tensor.untyped_storage()
+        storage = torch_private.storage_of(tensor)
+        sparse = is_sparse(tensor)
         state = StorageState(
             index=len(self.states),
-            bytes=storage.nbytes(),
+            bytes=bytes_of(tensor) if sparse else storage.nbytes(),
             kind=kind,
             created_at=created_at,
             shape=tuple(tensor.shape),
-            strides=tensor.stride(),
+            strides=() if sparse else tensor.stride(),
             dtype=dtype_name(tensor.dtype),
         )
         key = storage._cdata

@@ -29,9 +29,29 @@ def running_node_number() -> int | None:
     return None if node is None else node._sequence_nr()
 
 
+def storage_of(tensor: torch.Tensor) -> torch.UntypedStorage:
+    """A tensor's storage; of a sparse one that of its values, for it has none itself."""
+    try:
+        return tensor.untyped_storage()
+    except NotImplementedError:
+        return sparse_parts(tensor)[0].untyped_storage()
+
+
+def sparse_parts(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """What a sparse tensor is made of: its values and their indices.
+
+    The public accessors want a coalesced one.
+    """
+    if tensor.layout is torch.sparse_coo:
+        return tensor._values(), tensor._indices()
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return tensor.values(), tensor.crow_indices(), tensor.col_indices()
+    return tensor.values(), tensor.ccol_indices(), tensor.row_indices()
+
+
 def storage_key(tensor: torch.Tensor) -> int:
     """The identity of a tensor's storage. ``data_ptr`` cannot serve: it is 0 on meta."""
-    return tensor.untyped_storage()._cdata
+    return storage_of(tensor)._cdata
 
 
 def is_wrapped(tensor: torch.Tensor) -> bool:

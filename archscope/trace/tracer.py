@@ -28,7 +28,7 @@ from archscope.trace.optimizer import TrainingStep
 from archscope.trace.quantised import packed_weights, plain_tensors
 from archscope.trace.recorder import Recorder
 from archscope.trace.records import Parameter, Trace, elements
-from archscope.trace.sizes import dtype_name
+from archscope.trace.sizes import bytes_of, dtype_name
 from archscope.trace.values import DataDependent
 
 Mode = Literal["inference", "training"]
@@ -98,7 +98,7 @@ def trace(
     with _no_collection(), _deep_nesting():
         try:
             return _run(request, on_data=False)
-        except _NeedsData as need:
+        except (_NeedsData, DataDependent) as need:
             _refuse_if_too_large(request, str(need))
             return _run(request, on_data=True, reason=str(need))
 
@@ -388,7 +388,7 @@ def _parameter(
         names=names,
         module=names[0].rpartition(".")[0],
         shape=tuple(tensor.shape),
-        bytes=sum(part.numel() * part.itemsize for part in parts),
+        bytes=sum(map(bytes_of, parts)),
         dtype=dtype_name(tensor.dtype),
         trainable=tensor.requires_grad,
         storage=storage,

@@ -258,3 +258,46 @@ def test_running_out_of_memory_is_no_fault_of_the_input():
 
     with pytest.raises(archscope.ArchscopeError, match="ran out of memory on data of 2x8"):
         analyse(greedy, torch.randn(2, 8))
+
+
+# -- sparse tensors --------------------------------------------------------------------------------
+
+EDGES = torch.tensor([[0, 1, 2], [1, 2, 3]])
+EDGE_MACS = 3 * 8  # three edges, eight features
+
+
+def graph_in_a_buffer(m, x):
+    return torch.sparse.mm(m.graph, m.layer(x))
+
+
+def graph_given(m, x, graph):
+    return graph @ m.layer(x)
+
+
+def graph_made_inside(m, x):
+    graph = torch.sparse_coo_tensor(EDGES, torch.ones(3), (5, 5))
+    return torch.sparse.mm(graph, m.layer(x))
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("function", [graph_in_a_buffer, graph_given, graph_made_inside])
+def test_a_sparse_graph_costs_its_edges(function, mode):
+    graph = torch.sparse_coo_tensor(EDGES, torch.ones(3), (5, 5))
+    given = (graph,) if function is graph_given else ()
+    parts = {"graph": nn.Buffer(graph)} if function is graph_in_a_buffer else {}
+    report = analyse(function, torch.randn(5, 8), *given, parts=parts, mode=mode)
+    assert report.totals.macs == 5 * 8 * 8 + EDGE_MACS
+    assert report.totals.coverage == 1 and report.totals.depth == 1
+
+
+@pytest.mark.parametrize("layer", [nn.Embedding, nn.EmbeddingBag])
+def test_sparse_gradients_hold_the_rows_that_were_looked_up(layer):
+    def function(m, indices):
+        return m.layer(m.table(indices))
+
+    indices = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    model = Written(function, table=layer(1000, 8, sparse=True))
+    trace = archscope.trace(model, (indices,), "training")
+    assert trace.ran_on == "shapes"
+    large = [s for s in trace.storages if s.bytes >= 1000 * 8 * 4]
+    assert [s.kind for s in large] == ["weight"]

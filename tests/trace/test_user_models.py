@@ -128,16 +128,22 @@ def test_dynamically_quantised_layers_count_their_products():
     assert report.totals["macs"] == LAYER_MACS and report.totals["coverage"] == 1
 
 
-def test_a_sparse_weight_counts_as_the_matrix_that_it_is():
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_a_sparse_weight_counts_the_elements_that_it_holds(layout):
     class Sparse(nn.Module):
         def __init__(self):
             super().__init__()
-            self.weight = nn.Parameter(torch.eye(8).to_sparse())
+            dense = torch.eye(8)
+            dense[0] = 1
+            self.weight = nn.Parameter(dense.to_sparse(layout=layout))
 
         def forward(self, x):
             return torch.sparse.mm(self.weight, x.t()).t()
 
-    assert archscope.analyze(Sparse(), inputs=(2, 8)).totals["macs"] == LAYER_MACS
+    report = archscope.analyze(Sparse(), inputs=(2, 8))
+    assert report.totals["macs"] == 15 * 2
+    held = 15 * 4 + 15 * 16 if layout is torch.sparse_coo else 15 * 4 + 15 * 8 + 9 * 8
+    assert report.trace.parameters[0].bytes == held
 
 
 def test_a_forward_under_another_name_counts_and_its_parameters_too():

@@ -10,18 +10,26 @@ from math import prod
 from typing import Any
 
 from archscope.trace.costs.registry import Cost, cost_of, elements_of, product
+from archscope.trace.sizes import is_sparse
 
 
-@cost_of("mm", "_int_mm", "_sparse_mm")
+def _matrix_product(a: Any, b: Any) -> int:
+    """(m, k) @ (k, n): mnk; each element that a sparse matrix holds meets a row or a column."""
+    if is_sparse(b) and not is_sparse(a):
+        return a.shape[0] * elements_of(b)
+    return elements_of(a) * b.shape[1]
+
+
+@cost_of("mm", "_int_mm", "_sparse_mm", "_sparse_mm_reduce_impl")
 def mm(a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """(m, k) @ (k, n): mnk."""
-    return product(a.shape[0] * a.shape[1] * b.shape[1], a.dtype)
+    return product(_matrix_product(a, b), a.dtype)
 
 
 @cost_of("addmm", "addmm_", "_addmm_activation", "sspaddmm", "_sparse_addmm")
 def addmm(bias: Any, a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """mnk, and one addition per output for the bias."""
-    return product(a.shape[0] * a.shape[1] * b.shape[1], a.dtype, elements_of(out))
+    return product(_matrix_product(a, b), a.dtype, elements_of(out))
 
 
 @cost_of("_scaled_mm")

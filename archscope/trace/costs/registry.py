@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from archscope.trace.sizes import is_sparse
+from archscope.trace.torch_private import sparse_parts
+
 
 class Cost(NamedTuple):
     """Multiply-accumulates and floating-point operations of one operator."""
@@ -38,7 +41,12 @@ def formula_for(name: str) -> Formula | None:
 
 
 def elements_of(value: Any) -> int:
-    """Elements of a tensor, or of all tensors in a list or tuple; 0 for anything else."""
+    """Elements of a tensor, or of all tensors in a list or tuple; 0 for anything else.
+
+    A sparse tensor has those that it holds.
+    """
+    if is_sparse(value):
+        value = sparse_parts(value)[0]
     if hasattr(value, "shape"):
         count = 1
         for size in value.shape:
