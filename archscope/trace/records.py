@@ -158,6 +158,14 @@ class Trace:
     warnings: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        # One line: all records of a network would fill a notebook.
+        return (
+            f"<Trace of {self.model}: {self.mode}, batch {self.batch}, "
+            f"{len(self.ops):,} operators in {len(self.calls):,} module calls, "
+            f"{self.macs:,} MACs>"
+        )
+
     @cached_property
     def forward(self) -> tuple[Op, ...]:
         """The operators of the forward pass, without what checkpointing computes again."""
