@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from archscope.errors import InvalidInput
+from archscope.measure.kept import memory_kept
 
 _BACKENDS: Any = torch.backends  # whose modules are replaced when they are imported
 _GPU = (_BACKENDS.cuda.matmul, _BACKENDS.cudnn.conv, _BACKENDS.cudnn.rnn)
@@ -19,7 +20,8 @@ _CPU = (_BACKENDS.mkldnn.matmul, _BACKENDS.mkldnn.conv, _BACKENDS.mkldnn.rnn)
 
 @contextmanager
 def running(*, tf32: bool, threads: int | None) -> Iterator[None]:
-    """Products of float32 in TF32 or not at all, on so many threads of the CPU.
+    """Products of float32 in TF32 or not at all, on so many threads of the CPU; freed memory is
+    kept.
 
     Raises:
         InvalidInput: many more threads than processors; with some 10^5 the process would crash.
@@ -32,7 +34,8 @@ def running(*, tf32: bool, threads: int | None) -> Iterator[None]:
         _choose(tf32)
         if threads is not None:
             torch.set_num_threads(threads)
-        yield
+        with memory_kept():
+            yield
     finally:
         precision.restore()
         torch.set_num_threads(count)
