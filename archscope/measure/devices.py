@@ -104,7 +104,7 @@ class Cpu:
         return meter_of_cpu()
 
     def release(self) -> None:
-        pass
+        gc.collect()  # networks are often parts of cycles
 
 
 class Cuda:
@@ -184,7 +184,7 @@ class Cuda:
         return meter_of_gpu(self._uuid)
 
     def release(self) -> None:
-        gc.collect()  # networks are often parts of cycles
+        gc.collect()
         with suppress(RuntimeError):  # after a fault every call fails; the fault has been told
             torch.cuda.empty_cache()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
 from archscope.measure.progress import Paced, Progress
-from archscope.measure.sampling import Rules, Samples, collect
+from archscope.measure.sampling import Rules, Sample, Samples, collect_over_builds
 from archscope.measure.settings import running
 from archscope.measure.statistics import Summary
 from archscope.measure.workload import (
@@ -60,7 +60,9 @@ def latency(
     """Measure a network's latency, batch size by batch size.
 
     Random data, weights as initialised; warm-up until steady; runs until the 95 % interval of
-    the median is within ``precision`` of it. On the CPU the device's time is the caller's.
+    the median is within ``precision`` of it. A network is built and measured several times, since
+    where it lies in memory changes how long it takes; the median is over these builds. On the CPU
+    the device's time is the caller's.
 
     Args:
         model: a reference, or a module (which is copied, and stays as it was).
@@ -83,10 +85,10 @@ def latency(
 
     Returns:
         A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted);
-        ``latency_ms_p50``, ``_low`` and ``_high`` (95 % interval), ``_iqr``, ``_p95`` of the
-        device's time and the same of ``wall_ms``; ``throughput_per_s``; achieved rates, and
-        their shares of the ceilings if the device was calibrated (a bandwidth share of more than
-        1 is a cache's);
+        ``runs`` and ``builds``; ``latency_ms_p50``, ``_low`` and ``_high`` (95 % interval),
+        ``_iqr``, ``_p95`` of the device's time and the same of ``wall_ms``;
+        ``throughput_per_s``; achieved rates, and their shares of
+        the ceilings if the device was calibrated (a bandwidth share of more than 1 is a cache's);
         of recurrent networks ``form`` ("fused" or "unrolled"), ``steps`` and
         ``latency_ms_per_step``; ``samples_ms``; and the conditions, those
         that change ``_before`` and ``_after``. ``disturbed`` says what made it slower, if
@@ -201,6 +203,7 @@ def _row(
         "mode": setting.mode,
         "status": status,
         "runs": len(samples.taken),
+        "builds": samples.builds,
         "form": form_of(trace),
         "steps": steps_of(trace),
         **(times := _times(samples, trace)),
@@ -231,8 +234,12 @@ def _sampled(
     told: _Told,
     options: dict[str, Any],
 ) -> Samples:
-    run = workload(model, inputs, batch, device, setting, options)
-    return collect(partial(device.sample, run, cold=setting.cold), device.now, rules, told)
+    def build() -> Callable[[], Sample]:
+        device.release()  # what the build before it left
+        run = workload(model, inputs, batch, device, setting, options)
+        return partial(device.sample, run, cold=setting.cold)
+
+    return collect_over_builds(build, device.now, rules, told)
 
 
 def trace_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, comb, floor, sqrt
 from operator import mul
 from statistics import median
@@ -51,6 +51,17 @@ def summary(samples: Sequence[float]) -> Summary:
         iqr=quantile(ordered, 0.75) - quantile(ordered, 0.25),
         p95=quantile(ordered, 0.95),
     )
+
+
+def summary_of_builds(turns: Sequence[Sequence[float]]) -> Summary:
+    """Summarise the samples of several builds of one network.
+
+    The median and its interval are those of the builds' medians: builds differ, and it is builds
+    that two measurements of the same network do not share. The rest is of all samples.
+    """
+    typical = summary([median(turn) for turn in turns])
+    every = summary([sample for turn in turns for sample in turn])
+    return replace(every, median=typical.median, low=typical.low, high=typical.high)
 
 
 def independent(samples: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """Latency on a device whose times are known, and briefly on the CPU."""
 
 from itertools import chain, cycle, repeat
+from weakref import WeakSet
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ from torch import nn
 
 import archscope
 from archscope.errors import ArchscopeError, InvalidInput
-from archscope.measure.sampling import Rules, collect
+from archscope.measure.sampling import Rules, collect, collect_over_builds
 from archscope.measure.sensors import Reading
+
+OF_ONE_BATCH = 10 + 6 * 20 + 5 * 3  # runs: warm-up, six turns, what comes before five of them
 
 
 def measured(seconds, **arguments):
@@ -23,6 +26,19 @@ def collected(seconds, **rules):
     return collect(lambda: device.sample(None), device.now, Rules(**rules)), device
 
 
+def over_builds(times, building=0.1, **rules):
+    """Measured builds that take the given times, the last one's for ever."""
+    device = Fake(())
+    left = list(times)
+
+    def build():
+        device.clock += building
+        device.seconds = repeat(left.pop(0) if len(left) > 1 else left[0])
+        return lambda: device.sample(None)
+
+    return collect_over_builds(build, device.now, Rules(**rules)), device
+
+
 def test_known_times_are_reported():
     row = measured(repeat(0.004)).iloc[0]
     assert row.status == "ok" and row.steady
@@ -32,7 +48,8 @@ def test_known_times_are_reported():
     assert row.throughput_per_s == pytest.approx(250)
     assert row.achieved_gflops == pytest.approx(row.flops / 2e-3 / 1e9)
     assert row.achieved_gb_s == pytest.approx(row.bytes / 2e-3 / 1e9)
-    assert row.runs == len(row.samples_ms) == 20
+    assert row.builds == 6
+    assert row.runs == len(row.samples_ms) == 6 * 50  # turns of 0.2 s
 
 
 def test_slow_first_runs_are_warm_up():
@@ -62,6 +79,70 @@ def test_it_stops_when_time_is_up():
     assert 3 <= sum(sample.wall for sample in samples.taken) < 3.3
 
 
+def test_the_interval_is_that_of_builds_which_differ():
+    times = [0.010, 0.011, 0.0105, 0.0108, 0.0102, 0.0104]
+    samples, _ = over_builds(times, precision=0.1)
+    assert samples.builds == 6
+    assert samples.wall.median == pytest.approx(0.01045)
+    assert (samples.wall.low, samples.wall.high) == pytest.approx((0.010, 0.011))
+
+
+def test_builds_go_on_until_the_median_over_them_is_known():
+    samples, _ = over_builds([0.010, 0.011, *[0.0105, 0.01051] * 10], precision=0.005)
+    assert 9 <= samples.builds <= 12  # with 9 the interval can leave out the first two
+    assert samples.wall.precision <= 0.005
+
+
+def test_builds_that_never_agree_end_with_the_time():
+    samples, device = over_builds([0.010, 0.012] * 100, precision=0.01, max_seconds=10)
+    assert samples.builds > 6 and samples.wall.precision > 0.01
+    assert 10 <= device.clock < 10 + 1  # the warm-up is apart
+
+
+def test_what_takes_long_to_build_is_measured_in_one_build():
+    samples, _ = over_builds([0.010, 0.020], building=5.0, max_seconds=10)
+    assert samples.builds == 1 and samples.wall.median == pytest.approx(0.010)
+
+
+def test_what_runs_long_is_measured_in_one_build():
+    samples, _ = over_builds([2.0, 1.0], max_seconds=10)
+    assert samples.builds == 1 and len(samples.taken) == 5
+
+
+def test_the_first_runs_of_another_build_do_not_count():
+    device = Fake(())
+
+    def build():
+        device.seconds = chain([0.1, 0.1, 0.1], repeat(0.01))
+        return lambda: device.sample(None)
+
+    samples = collect_over_builds(build, device.now, Rules())
+    assert samples.builds == 6 and max(one.wall for one in samples.taken) == pytest.approx(0.01)
+
+
+def test_an_interrupt_in_a_later_build_keeps_all_turns():
+    device = Fake(chain(repeat(0.01, 10 + 20 + 3 + 4), [KeyboardInterrupt()]))
+    samples = collect_over_builds(lambda: lambda: device.sample(None), device.now, Rules())
+    assert samples.partial and samples.builds == 2 and len(samples.taken) == 24
+
+
+def test_only_one_build_lives_at_a_time():
+    alive = WeakSet()
+
+    class Network:
+        def run(self):
+            return device.sample(None)
+
+    def build():
+        assert not alive
+        network = Network()
+        alive.add(network)
+        return network.run
+
+    device = Fake(repeat(0.01))
+    assert collect_over_builds(build, device.now, Rules()).builds == 6
+
+
 def test_an_interrupt_keeps_what_was_measured():
     warm = repeat(0.001, 10)
     row = measured(chain(warm, repeat(0.001, 7), [KeyboardInterrupt()])).iloc[0]
@@ -70,7 +151,7 @@ def test_an_interrupt_keeps_what_was_measured():
 
 
 def test_an_interrupt_ends_the_batch_sizes():
-    device = Fake(chain(repeat(0.001, 30), repeat(0.001, 12), [KeyboardInterrupt()]))
+    device = Fake(chain(repeat(0.1, OF_ONE_BATCH + 12), [KeyboardInterrupt()]))
     found = archscope.latency("rnn", device=device, batch=[1, 2, 4], seq_len=3)
     assert list(found.status) == ["ok", "partial"]
 
@@ -84,11 +165,11 @@ def test_an_interrupt_ends_the_batch_sizes():
     ],
 )
 def test_out_of_memory_is_a_row_and_no_end(error):
-    device = Fake(chain(repeat(0.001, 30), [error], repeat(0.002)))
+    device = Fake(chain(repeat(0.1, OF_ONE_BATCH), [error], repeat(0.2)))
     found = archscope.latency("rnn", device=device, batch=[1, 2, 4], seq_len=3)
     assert list(found.status) == ["ok", "out of memory", "ok"]
     assert found.latency_ms_p50.isna().tolist() == [False, True, False]
-    assert device.released == 3
+    assert device.released == 6 + 1 + 1 + 1 + 6 + 1  # before every build, after every batch
 
 
 def test_any_other_error_is_no_lack_of_memory():
@@ -126,7 +207,7 @@ def test_an_undisturbed_run_says_nothing():
 def test_graphs_and_cold_caches_reach_the_device():
     device = Fake(repeat(0.01))
     measured((), on=device, graph=True, cold=True)
-    assert device.graphs == 1 and all(device.cold)
+    assert device.graphs == 6 and all(device.cold)
 
 
 def test_progress_tells_how_long_it_may_take():
