@@ -18,7 +18,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +212,6 @@ def write(
     about = {
         "device": device.name,
         "title": device.title,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "dtype": bench.dtype,
         "threads": torch.get_num_threads(),
         "cudnn_benchmark": torch.backends.cudnn.benchmark,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def about_run(disturbed: Iterable[str] = ()) -> str:
     told = [one for one in disturbed if one]
     quiet = f"{len(told)} rows disturbed, e.g. {told[0]}" if told else "undisturbed"
     return (
-        f"{datetime.now(UTC).date().isoformat()}; {cpu_title()}; Python {found['python']}; torch "
+        f"{found['date'][:10]}; {cpu_title()}; Python {found['python']}; torch "
         f"{found['torch']}, {torch.get_num_threads()} thread(s); archscope {found['archscope']}; "
         f"{quiet}."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +47,7 @@ def about() -> dict[str, Any]:
     from archscope.measure.devices import cpu_title
     from archscope.measure.environment import versions
 
-    date = datetime.now(UTC).date().isoformat()
-    return {"device": cpu_title(), "date": date, **versions()}
+    return {"device": cpu_title(), **versions()}
 
 
 def _through_time(say: Callable[[str], None]) -> list[pd.DataFrame]:

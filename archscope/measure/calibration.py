@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -132,7 +131,6 @@ def _row(
     return {
         "device": device.name,
         "title": device.title,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "status": status,
         **found,
         "matrix": sizes.matrix,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -13,8 +14,11 @@ from archscope.measure.devices import Device, cpu_title
 
 
 def versions() -> dict[str, Any]:
-    """Of everything that decides how fast a network runs. None is what is not there."""
+    """Of everything that decides how fast a network runs, and the date, in UTC. None is what is
+    not there.
+    """
     return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "archscope": __version__,
         "torch": torch.__version__,
         "cuda": torch.version.cuda,

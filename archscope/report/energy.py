@@ -29,7 +29,7 @@ def energy_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         caption=[
             f"{first['dtype']}, {first['mode']}. Energy by {first['meter']}; median, least and "
             f"most of {first['windows']} windows. Net is without idle power.",
-            f"torch {first['torch']}.",
+            f"{first['date'][:10]}, torch {first['torch']}.",
         ],
     )
 

@@ -150,15 +150,24 @@ def _caption(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         else "p50 to p95 by the device's events, wall time until the caller has the result"
     )
     return [
-        f"{setting}; first input {sample}, random data. {times}. p50 is the median, with its "
-        "95 % confidence interval (CI) from order statistics.",
+        f"{setting}; first input {sample}, random data. {times}. p50 is the median"
+        f"{_over_builds(rows)}, with its 95 % confidence interval (CI) from order statistics.",
         _conditions(first),
     ]
 
 
+def _over_builds(rows: Sequence[Mapping[str, Any]]) -> str:
+    builds = [row["builds"] for row in rows if row["builds"]]
+    if max(builds, default=1) == 1:
+        return ""
+    least, most = min(builds), max(builds)
+    return f" over {least if least == most else f'{least} to {most}'} builds of the network"
+
+
 def _conditions(row: Mapping[str, Any]) -> str:
     cuda = f", CUDA {row['cuda']}, driver {row['driver_before']}" if row["cuda"] else ""
-    return f"torch {row['torch']}{cuda}, {row['threads']} CPU thread{'s' * (row['threads'] > 1)}."
+    threads = f"{row['threads']} CPU thread{'s' * (row['threads'] > 1)}"
+    return f"{row['date'][:10]}, torch {row['torch']}{cuda}, {threads}."
 
 
 def _number(value: float | None, digits: int = 4) -> str:

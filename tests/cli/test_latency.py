@@ -123,10 +123,11 @@ def test_energy_shows_its_windows(capsys, monkeypatch):
     windows = [measured.Window(70, 5, 10)] * 3
     row = {"model": "rnn", "device_title": "x", "meter": "m", "batch": 2, "dtype": "fp32"}
     row |= {"mode": "inference", "status": "ok", "disturbed": "", "torch": "2"}
+    row |= {"date": "2026-01-31T12:00:00+00:00"}
     row |= measured.columns(windows, idle, batch=2)
     monkeypatch.setattr(measured, "energy_rows", lambda *args, **how: [row])
     status, out, _ = run(capsys, "energy", "rnn")
-    assert status == 0 and "3500" in out and "1000" in out
+    assert status == 0 and "3500" in out and "1000" in out and "2026-01-31" in out
 
 
 def test_layers_add_up_to_the_whole(capsys):
