@@ -72,7 +72,8 @@ def read(path: Path) -> Entry | None:
         if hashlib.sha256(content).hexdigest().encode() != checksum:
             return None
         found = json.loads(content)
-        return Entry(**{**found, "written": tuple(map(tuple, found["written"]))})
+        written = tuple(map(tuple, found["written"]))
+        return Entry(**{**found, "written": written, "installed": tuple(found["installed"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

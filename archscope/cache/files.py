@@ -1,7 +1,7 @@
 """What stands for a file or a directory, as far as a run has looked at it.
 
 ================  ================================================================================
-``PRESENCE``      whether there is one
+``PRESENCE``      whether there is one, and whether it is a directory
 ``MODULES``       the names in a directory that an import may find
 ``NAMES``         all names in a directory
 ``CONTENT``       the bytes of a file
@@ -48,8 +48,8 @@ def importable(folder: str, *, namespaces: bool = False) -> list[str]:
 
     Args:
         folder: the directory.
-        namespaces: also directories that are no packages, which only an import of what is nowhere
-            else finds.
+        namespaces: also directories with modules that are no packages; only an import of what is
+            nowhere else finds them.
     """
     try:
         with os.scandir(folder) as places:
@@ -65,7 +65,12 @@ def importable(folder: str, *, namespaces: bool = False) -> list[str]:
 def _is_package(place: os.DirEntry[str], namespaces: bool) -> bool:
     if place.name[0] in "._" or not place.is_dir():
         return False
-    return namespaces or os.path.exists(os.path.join(place.path, "__init__.py"))
+    if not namespaces:
+        return os.path.exists(os.path.join(place.path, "__init__.py"))
+    try:
+        return any(name.endswith(_MODULE) for name in os.listdir(place.path))
+    except OSError:
+        return False
 
 
 def _stamp(file: str | Path) -> list[str | int]:
@@ -78,7 +83,7 @@ def _stamp(file: str | Path) -> list[str | int]:
 
 
 _STATES: Mapping[str, Callable[[str], object]] = {
-    PRESENCE: os.path.exists,
+    PRESENCE: lambda path: (os.path.exists(path), os.path.isdir(path)),
     MODULES: lambda path: digest(importable(path)),
     NAMES: lambda path: digest(sorted(set(os.listdir(path)) - {"__pycache__"})),
     CONTENT: lambda path: contents(Path(path)),

@@ -34,7 +34,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _STARTING = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty")
 _ASKING = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
 # Events, and which of their arguments is a path that is there afterwards, or no longer.
-_MAKING = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1, "sqlite3.connect": 0}
+_WRITING_TO = {"os.rename": 1, "os.link": 1, "os.symlink": 1, "sqlite3.connect": 0}
 _REMOVING = {"os.remove": 0, "os.rmdir": 0, "os.rename": 0}
 # Clocks of files tick as rarely as every few milliseconds.
 _TICK = 0.02  # s
@@ -47,6 +47,7 @@ class Reads:
         self._read: dict[str, str] = {}  # path -> kind of what was learnt of it
         self._installed: dict[str, None] = {}
         self._changed: dict[str, None] = {}
+        self._folders: dict[str, None] = {}  # that it made; an empty one changes nothing
         self._removed: dict[str, None] = {}
         self._refusal = ""
         self._start = time.time()
@@ -72,8 +73,10 @@ class Reads:
             self._refusal = self._refusal or "it asks the network"
         if event in _REMOVING:
             self._removes(_counting(arguments[_REMOVING[event]]))
-        if event in _MAKING:
-            self._makes(_counting(arguments[_MAKING[event]]), event)
+        if event in _WRITING_TO and (path := _counting(arguments[_WRITING_TO[event]])):
+            self._changed[path] = None
+        if event == "os.mkdir" and not os.path.lexists(arguments[0]):
+            self._folders[_counting(arguments[0])] = None
 
     def looked_for(self, place: Any) -> None:
         """A path of which the run asked whether it is there."""
@@ -83,7 +86,8 @@ class Reads:
     def refusal(self) -> str:
         """Why what was written cannot be kept, "" if it can. To be asked after ``states``."""
         for path in self._changed:
-            if os.path.lexists(path):  # a temporary file is gone by now
+            # A temporary file is gone by now; tempfile opens its directory for one without a name.
+            if os.path.lexists(path) and not os.path.isdir(path):
                 return f"it writes {path}"
         for path in self._removed:
             return f"it removes {path}"
@@ -127,13 +131,9 @@ class Reads:
         if path:
             self._read[path] = stronger(kind, self._read.get(path, PRESENCE))
 
-    def _makes(self, path: str, event: str) -> None:
-        is_there = event == "os.mkdir" and os.path.lexists(path)  # made to be sure
-        if path and not is_there:
-            self._changed[path] = None
-
     def _removes(self, path: str) -> None:
-        if path and path not in self._changed and os.path.lexists(path):
+        own = path in self._changed or path in self._folders
+        if path and not own and os.path.lexists(path):
             self._removed[path] = None
 
     def _note_place(self, place: Any) -> None:
