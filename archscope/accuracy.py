@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _IMAGENET = "ImageNet-1K"  # as torchvision's metadata calls it
 
+_FEW = 3  # names in a warning
+
 COLUMNS = ("top1", "top5", "protocol", "accuracy_source")
 
 
@@ -97,6 +99,21 @@ def with_accuracy(
         known = [] if own is not None and own.iloc[place] else _looked_up(model, table, file)
         found.append(_chosen(known, protocol))
     return frame.assign(**{name: [row.get(name) for row in found] for name in COLUMNS})
+
+
+def unmatched(frame: pd.DataFrame, file: str | Path | None) -> tuple[str, ...]:
+    """A warning where a person's table of accuracies names no network of the frame.
+
+    Args:
+        frame: of ``with_accuracy``, with all its networks.
+        file: that was given.
+    """
+    if file is None or frame.empty or frame["top1"].notna().any():
+        return ()
+    named = list(_read(Path(file)))
+    some = ", ".join(named[:_FEW]) + (", ..." if len(named) > _FEW else "")
+    has = f"it has {some}" if named else "it has no row"
+    return (f"{file} has no accuracy of any of these networks; {has}",)
 
 
 def _chosen(rows: Sequence[Mapping[str, Any]], protocol: str) -> Mapping[str, Any]:

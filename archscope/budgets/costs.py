@@ -68,7 +68,8 @@ def quantity(text: str | float, unit: str = "bytes") -> Fraction:
         unit: of what it is a quantity: "count", "bytes", "share" or "ms".
 
     Raises:
-        InvalidInput: it is no number, is negative, or has another unit; a share is more than 1.
+        InvalidInput: it is no number, is negative, or has another unit; a share is more than 1,
+            or a count not whole.
     """
     match = re.fullmatch(r"\s*(\d+\.?\d*(?:[eE][+-]?\d{1,2})?)\s*([A-Za-z]*)\s*", str(text))
     known = {name.lower(): factor for name, factor in _UNITS[unit].items()}
@@ -79,6 +80,8 @@ def quantity(text: str | float, unit: str = "bytes") -> Fraction:
         raise InvalidInput(f"'{text}' is more than any network has; write {_EXAMPLES[unit]}")
     if unit == "share" and value > 1:
         raise InvalidInput(f"'{text}' is no share, which is 1 at most; write {_EXAMPLES[unit]}")
+    if unit == "count" and value.denominator > 1:
+        raise InvalidInput(f"'{text}' is no whole number, as counts are; write {_EXAMPLES[unit]}")
     return value
 
 

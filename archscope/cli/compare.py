@@ -123,6 +123,7 @@ def compare(
         **how,
         **settings_of("compare", settings, seq_len),
     )
+    tell_warnings(frame)
     _deliver(ctx, frame, names, format, width, file)
 
 
@@ -158,6 +159,7 @@ def of_study(
     Raises:
         ArchscopeError: an option that says how to run a network, or no such study.
     """
+    from archscope.accuracy import unmatched
     from archscope.comparison.compare import arranged
     from archscope.study import frame
 
@@ -165,8 +167,16 @@ def of_study(
         if name in _RUNNING:
             raise InvalidInput(f"{option} is for networks that run now, not for --from")
     found = frame(stored, models, accuracy=how["accuracy"], protocol=how["protocol"])
+    found.attrs["warnings"] = unmatched(found, how["accuracy"])
+    tell_warnings(found)
     wanted = {name: how[name] for name in ("relative_to", "where", "sort") if name in how}
     return arranged(found, **wanted)
+
+
+def tell_warnings(frame: pd.DataFrame) -> None:
+    """On stderr, what looks like a mistake in the request."""
+    for line in frame.attrs["warnings"]:
+        remark(f"warning: {line}")
 
 
 class Progress:

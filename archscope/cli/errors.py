@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
@@ -24,7 +25,7 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        with command.make_context("archscope", given) as context:
+        with _warnings_in_a_line(), command.make_context("archscope", given) as context:
             command.invoke(context)
         sys.stdout.flush()
         return 0
@@ -101,6 +102,25 @@ def _written() -> Iterator[None]:
 def remark(text: str) -> None:
     """A warning or progress, on stderr."""
     click.echo(f"archscope: {_one_line(text)}", err=True)
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Tell Python's warnings, of a model's code for instance, without source and whole paths."""
+
+    def tell(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        remark(f"warning: {os.path.basename(filename)}:{lineno}: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
 
 
 def _refuse(message: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli.compare import Progress, of_study
+from archscope.cli.compare import Progress, of_study, tell_warnings
 from archscope.cli.compare import compare as compare_command
 from archscope.cli.errors import INTERRUPTED, models_print_to_stderr, remark
 from archscope.cli.options import settings_of
@@ -83,6 +83,7 @@ def explore(
         wanted, conditions = bool(layers), _as_in_row
     else:
         frame = compare(models, progress=say, **how, **built)
+        tell_warnings(frame)
         wanted, conditions = layers is not False, lambda row: built
     failed: Mapping[str, str] = frame.attrs["failed"]
     for model, status in failed.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from archscope.cli.compare import tell_warnings
 from archscope.cli.errors import remark
 from archscope.cli.options import Asked, read_inputs
 from archscope.errors import InvalidInput
@@ -82,6 +83,7 @@ def _compared(request: Request, *analyses: str, **changed: Any) -> pd.DataFrame:
         measured_where=request.measured_where,
         **{name: value for name, value in known.items() if name not in ("inputs", "mode")},
     )
+    tell_warnings(frame)
     return _without_failed(request, frame, asked.batch)
 
 

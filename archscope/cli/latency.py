@@ -31,7 +31,10 @@ class Batches(click.ParamType):
         parts = [part.strip() for part in str(value).split(",")]
         if not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
             raise InvalidInput(f"--batch '{value}' is no list of batch sizes; write 1,2,4,8")
-        return [int(part) for part in parts]
+        sizes = [int(part) for part in parts]
+        if len(set(sizes)) < len(sizes):
+            raise InvalidInput(f"--batch '{value}' has a batch size twice; write 1,2,4,8")
+        return sizes
 
 
 @click.command()

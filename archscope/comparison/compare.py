@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.accuracy import with_accuracy
+from archscope.accuracy import unmatched, with_accuracy
 from archscope.arguments import (
     checked,
     file,
@@ -117,8 +117,8 @@ def compare(
         ``input`` or ``options`` make it another network than the published one. ``pareto`` marks
         the front of most top-1 accuracy for least MACs, among rows of one protocol. ``status`` is
         "ok", or says why a network has no figures; ``remarks`` say why it lacks some. ``attrs``:
-        ``notes`` say what a reader should know, ``failed`` has the statuses of all networks that
-        are not "ok", shown or not.
+        ``notes`` say what a reader should know, ``warnings`` what looks like a mistake, and
+        ``failed`` has the statuses of all networks that are not "ok", shown or not.
 
     Raises:
         UnknownName: a network, column or analysis that there is not.
@@ -145,6 +145,7 @@ def compare(
     )
     frame = typed(with_accuracy(comparison_frame(rows), accuracy, protocol=protocol))
     frame.attrs |= {"protocol": protocol, "relative_to": relative_to, "notes": ()}
+    frame.attrs["warnings"] = unmatched(frame, accuracy)
     if accuracy is None:
         frame = _only_as_published(frame, input, options)
     if measured:

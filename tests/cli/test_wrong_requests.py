@@ -1,6 +1,7 @@
 """Requests that nobody should make, and models that misbehave: told in one line, never a crash."""
 
 import json
+import re
 
 import pytest
 
@@ -8,6 +9,7 @@ from archscope.cli import main
 
 NET = """
 import sys
+import warnings
 from torch import nn
 
 class Net(nn.Linear):
@@ -17,6 +19,11 @@ class Net(nn.Linear):
 class Prints(Net):
     def forward(self, x):
         print("from the model")
+        return super().forward(x)
+
+class Warns(Net):
+    def forward(self, x):
+        warnings.warn("out of\\ndate")
         return super().forward(x)
 
 class Exits(Net):
@@ -75,6 +82,9 @@ def run(capsys, *arguments):
         ("table alexnet --columns ,", "--columns"),
         ("depth alexnet --samples 3", "for --gradient"),
         ("depth net.py:Net --inputs-from net.py:x --gradient", "--data FILE"),
+        ("depth lstm --gradient --through-time --max-memory 1GiB", "--max-memory"),
+        ("check alexnet --max-depth 1.5", "no whole number"),
+        ("latency alexnet --batch 1,1", "twice"),
         ("latency alexnet --precision nan", "--precision"),
         ("latency alexnet --max-seconds nan", "--max-seconds"),
         ("latency alexnet --max-seconds inf", "--max-seconds"),
@@ -84,7 +94,7 @@ def run(capsys, *arguments):
         ("audit alexnet --with ,", "--with"),
     ],
 )
-def test_a_wrong_wrongis_told_in_one_line(capsys, folder, wrong, says):
+def test_a_wrong_request_is_told_in_one_line(capsys, folder, wrong, says):
     before = set(folder.rglob("*"))
     status, out, err = run(capsys, *wrong.split())
     assert status == 2
@@ -130,3 +140,20 @@ def test_the_gradient_of_a_persons_model_is_measured_at_the_input_that_they_give
     status, out, _ = run(capsys, *arguments, "--format", "json")
     assert status == 0
     assert "effective_depth" in out
+
+
+def test_a_models_warning_is_a_line_without_its_source(capsys, folder):
+    status, out, err = run(capsys, "table", "net.py:Warns", "--input", "4", "--no-cache")
+    assert status == 0
+    assert re.fullmatch(r"archscope: warning: net.py:\d+: out of date\n", err)
+    assert "date" not in out
+
+
+def test_a_table_of_accuracies_that_names_none_of_the_networks_is_told(capsys, folder):
+    (folder / "accuracy.csv").write_text("model,top1\nvgg61,70\n")
+    given = ("alexnet", "--accuracy", "accuracy.csv", "--format", "csv", "--no-cache")
+    status, _, err = run(capsys, "compare", *given, "--where", "top1 > 60")
+    assert status == 0
+    assert "accuracy.csv has no accuracy of any of these networks; it has vgg61" in err
+    (folder / "accuracy.csv").write_text("model,top1\nalexnet,70\n")
+    assert run(capsys, "compare", *given)[2] == ""
