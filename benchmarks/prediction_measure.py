@@ -41,7 +41,7 @@ COLUMNS = (
 class WatchedCpu(Cpu):
     """The CPU; it notes in addition the process's own time of every run, in threads' seconds."""
 
-    own: list[float] = field(default_factory=list)
+    own: dict[float, float] = field(default_factory=dict)  # by the run's wall time in ms
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class WatchedCpu(Cpu):
         worked, start = process_time(), perf_counter()
         run()
         seconds = perf_counter() - start
-        self.own.append((process_time() - worked) / torch.get_num_threads())
+        self.own[1e3 * seconds] = (process_time() - worked) / torch.get_num_threads()
         return Sample(seconds, seconds)
 
 
@@ -123,8 +123,8 @@ def _measured(
         model, device=device, batch=batch, threads=threads, max_seconds=plan.max_seconds
     ).iloc[0]
     gc.collect()
-    taken, walls = int(found["runs"]), found["samples_ms"]
-    own = [1e3 * seconds for seconds in watched.own[-taken:]] if watched and taken else []
+    walls = found["samples_ms"]
+    own = [1e3 * watched.own[wall] for wall in walls] if watched else []
     row = {
         **dict.fromkeys(COLUMNS),
         **{name: found[name] for name in (*MEASURED, "dtype", "disturbed")},
