@@ -35,8 +35,8 @@ _WORKERS_TEXT = """\
 workers, so that each worker has as much to do as one alone. The rate is that from the first tenth
 of the cells to the last; the command is all of it, the start of the processes included. Efficiency
 is rate(n) / (n · rate(1)). **alone** is the machine itself: n processes that share nothing, with no
-driver and no store. Memory of a worker is the most that one of them held, and their mean with
-shared pages divided."""
+driver and no store; **driver** is a study of a network of one small layer. Memory of a worker is
+the most that one of them held, and their mean with shared pages divided."""
 
 
 def write(rows: Sequence[Row], place: Path) -> None:
@@ -156,22 +156,21 @@ def rates(rows: Sequence[Row]) -> pd.DataFrame:
     """A row for each number of workers of each engine: means over the rounds."""
     found = {}
     for case in dict.fromkeys(row["case"] for row in rows):
-        of_one = _mean(
-            [row["rate_per_s"] for row in rows if (row["case"], row["size"]) == (case, 1)]
-        )
+        alone = [row["rate_per_s"] for row in rows if (row["case"], row["size"]) == (case, 1)]
+        of_one = _mean(alone) if alone and "driver" not in case else None
         for size in sorted({row["size"] for row in rows if row["case"] == case}):
             chosen = [row for row in rows if (row["case"], row["size"]) == (case, size)]
             found[f"{case} {size}"] = _rate(chosen, size, of_one)
     return pd.DataFrame(found).T.rename_axis("workers")
 
 
-def _rate(rows: Sequence[Row], size: int, of_one: float) -> dict[str, str]:
+def _rate(rows: Sequence[Row], size: int, of_one: float | None) -> dict[str, str]:
     rate = [row["rate_per_s"] for row in rows]
     cells = {
         "cells": f"{rows[0]['cells']:,}",
         "failed": str(sum(row["failed"] for row in rows)),
         "cells per s": " and ".join(f"{one:.1f}" for one in rate),
-        "efficiency": f"{_mean(rate) / (size * of_one):.2f}",
+        "efficiency": f"{_mean(rate) / (size * of_one):.2f}" if of_one else "",
     }
     if "wall_s" not in rows[0]:
         return cells | dict.fromkeys(_OF_STUDIES, "")

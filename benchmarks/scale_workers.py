@@ -4,7 +4,8 @@ With n workers a study has the same networks of timm, drawn by chance, at n batc
 worker has as much to do as one alone, and a trace costs the same at every batch size. The rate is
 that from the first tenth of the cells to the last, while all workers are at work; importing torch
 and timm is before it. **alone** is what the machine itself gives: n processes that share nothing,
-each with no driver, engine or store, at work at once.
+each with no driver, engine or store, at work at once. **driver** has as many workers as there are
+cores and a network of one small layer, so that the driver's own CPU time for a cell is seen.
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ _MARK = "ARCHSCOPE_SCALE"  # in the environment of a run's processes, wherever t
 _WORKER = b"archscope.study.engines.worker"
 _EVERY = 0.5  # s between two looks at the workers
 _STORE = 80 << 20  # bytes of a Ray node's object store
+SMALL_TASKS = 1000  # of each worker
+_SMALL = """
+import torch
+
+
+class Net(torch.nn.Linear):
+    def __init__(self):
+        super().__init__(8, 8)
+"""
 
 
 def drawn(count: int) -> list[str]:
@@ -43,7 +53,8 @@ def drawn(count: int) -> list[str]:
 def measure(rows: Rows, place: Path, part: str, *, quick: bool) -> None:
     """Measure one part with one worker to as many as there are cores."""
     cores = len(os.sched_getaffinity(0))
-    for case in ("alone", "local") if part == "workers" else ("ray",):
+    engine = "local" if part == "workers" else "ray"
+    for case in ("alone", engine) if part == "workers" else (engine,):
         for round_ in range(1, 2 if quick else ROUNDS[case] + 1):
             for workers in range(1, min(cores, 2 if quick else cores) + 1):
                 name = {"part": part, "case": case, "size": workers, "round": round_}
@@ -51,16 +62,38 @@ def measure(rows: Rows, place: Path, part: str, *, quick: bool) -> None:
                     models = drawn(QUICK_MODELS if quick else MODELS)
                     found = _measured(case, place, models, workers)
                     rows.add(name | {"models": len(models)} | found | about())
+    name = {"part": part, "case": f"{engine} driver", "size": cores, "round": 1}
+    if not rows.has(**name):
+        found = _of_the_driver(engine, place, cores, SMALL_TASKS // (10 if quick else 1))
+        rows.add(name | found | about())
 
 
 def _measured(case: str, place: Path, models: list[str], workers: int) -> dict[str, Any]:
     grid = place / "workers.json"
     if case == "alone":
-        grid.write_text(json.dumps({"models": models[: len(models) // 2]}), encoding="utf-8")
+        write(grid, {"models": models[: len(models) // 2]})
         return _alone(place, grid, workers)
-    grid.write_text(json.dumps({"models": models, "batch": list(range(1, workers + 1))}))
+    write(grid, {"models": models, "batch": list(range(1, workers + 1))})
+    return _studied(case, place, grid, workers)
+
+
+def _of_the_driver(case: str, place: Path, workers: int, tasks: int) -> dict[str, Any]:
+    grid = place / "driver.json"
+    (place / "small.py").write_text(_SMALL, encoding="utf-8")
+    batch = list(range(1, workers * tasks + 1))
+    write(grid, {"models": ["small.py:Net"], "input": ["8"], "batch": batch})
+    return _studied(case, place, grid, workers)
+
+
+def write(path: Path, grid: dict[str, Any]) -> None:
+    """Write a grid for a driver."""
+    path.write_text(json.dumps(grid), encoding="utf-8")
+
+
+def _studied(case: str, place: Path, grid: Path, workers: int) -> dict[str, Any]:
     if case == "local":
-        return _run(place, grid, {}, engine="local", workers=workers, address=None)
+        mark = {_MARK: uuid.uuid4().hex}
+        return _run(place, grid, mark, engine="local", workers=workers, address=None)
     mark = {_MARK: uuid.uuid4().hex, "RAY_USAGE_STATS_ENABLED": "0"}
     with _cluster(workers, mark) as address:
         return _run(place, grid, mark, engine="ray", workers=None, address=address)
@@ -84,7 +117,6 @@ def _alone(place: Path, grid: Path, processes: int) -> dict[str, Any]:
 
 def _run(place: Path, grid: Path, mark: dict[str, str], **how: Any) -> dict[str, Any]:
     """One study from nothing."""
-    mark = mark or {_MARK: uuid.uuid4().hex}
     store = place / f"{uuid.uuid4().hex}.db"
     command = command_of("run", {"store": str(store), "grid": str(grid)} | how)
     watch = _Watch(mark[_MARK])
