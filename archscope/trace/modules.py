@@ -43,6 +43,7 @@ class CallStack:
         self._times: dict[str, int] = {}
         self.failed_in: _OpenCall | None = None
         self.made: list[nn.Module] = []  # modules that the model made while it ran
+        self.elsewhere: list[str] = []  # paths of modules that ran in another thread
 
     def innermost(self) -> tuple[str, int]:
         """Path and call index of the innermost running module; ("", -1) outside of all."""
@@ -140,7 +141,10 @@ def module_calls(
 
     def noted(original: Call) -> Call:
         def call(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() != thread or not stack.notes(module):
+            if threading.get_ident() != thread:
+                stack.elsewhere += [stack.names[id(module)]] if id(module) in stack.names else []
+                return original(module, *args, **kwargs)
+            if not stack.notes(module):
                 return original(module, *args, **kwargs)
             stack.enter(module, args, kwargs, op_count(), phase())
             try:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from archscope.trace.torch_private import is_jagged
+
 
 def named_tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     """Every tensor in nested tuples, lists, mappings, dataclasses and namespaces, with its path.
@@ -25,14 +27,17 @@ def named_tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def tensors_in(values: Iterable[Any]) -> list[Tensor]:
-    """The tensors alone, of several values; every operator and every module call asks this."""
+    """The tensors alone, of several values; every operator and every module call asks this.
+
+    A jagged tensor is one of all its rows.
+    """
     found: list[Tensor] = []
     for value in values:
         kind = type(value)
         if kind in _ATOMS:
             continue
         if isinstance(value, Tensor):
-            found.append(value)
+            found.append(value if kind in _PLAIN or not is_jagged(kind) else value.values())
         elif kind is list or kind is tuple:
             found += tensors_in(value)
         else:
@@ -41,6 +46,9 @@ def tensors_in(values: Iterable[Any]) -> list[Tensor]:
 
 
 _ATOMS = frozenset({type(None), bool, int, float, str, torch.dtype, torch.device, torch.Size})
+
+
+_PLAIN = frozenset({Tensor, torch.nn.Parameter})
 
 
 def _items(value: Any) -> Iterable[tuple[str, Any]]:

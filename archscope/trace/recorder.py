@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from archscope.trace import torch_private
 from archscope.trace.arguments import cost_of_call, on_meta, share_storage, written
 from archscope.trace.costs import FREE, Cost
 from archscope.trace.log import Log
@@ -97,16 +98,19 @@ class Recorder(TorchDispatchMode):
             return func(*args, **kwargs)
         if not isinstance(func, torch._ops.OpOverload):
             raise NotImplementedError(f"the operator {func.name()} cannot be recorded")
+        if any(map(torch_private.is_jagged, types)):
+            with self:  # it opens itself into operators on all of its rows
+                return torch_private.jagged_opened(func, types, args, kwargs)
         facts = operator(func)
         tensors = tensors_in(args)
         if kwargs:
             tensors += tensors_in(kwargs.values())
-        if self.on_data:
-            return self._run(func, facts, tensors, args, kwargs)
-        if facts.composite:
+        if facts.composite and not (self.on_data and facts.known):
             result = self._decompose(func, args, kwargs)
             if result is not NotImplemented:
                 return result
+        if self.on_data:
+            return self._run(func, facts, tensors, args, kwargs)
         are_meta = [tensor.is_meta for tensor in tensors]
         if True not in are_meta:
             return self._run_real(func, facts, tensors, args, kwargs)

@@ -54,6 +54,17 @@ def storage_key(tensor: torch.Tensor) -> int:
     return storage_of(tensor)._cdata
 
 
+def is_jagged(kind: type) -> bool:
+    """Whether a class is that of nested tensors of layout ``torch.jagged``."""
+    return kind.__name__ == "NestedTensor" and kind.__module__.startswith("torch.nested")
+
+
+def jagged_opened(func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """An operator on nested tensors as those on their rows, which a dispatch mode does not see."""
+    kind: Any = next(filter(is_jagged, types))
+    return kind.__torch_dispatch__(func, types, args, kwargs)
+
+
 def is_wrapped(tensor: torch.Tensor) -> bool:
     """Whether a function transform (vmap, grad) wraps the tensor, which hides its storage."""
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)

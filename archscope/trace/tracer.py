@@ -279,6 +279,11 @@ def _forward_and_backward(
             if request.training:
                 recorder.log.phase = "backward"
                 _backward(result, outputs)
+            if calls.elsewhere:
+                raise TraceFailed(
+                    f"{calls.elsewhere[0] or 'the model'} runs in another thread, where operators "
+                    "cannot be recorded; call it in the thread of the model"
+                )
         except ArchscopeError:
             raise
         except (Exception, SystemExit) as error:
@@ -437,6 +442,11 @@ def _explained(
         return TraceFailed(
             f"{model} ran out of memory on {'data' if on_data else 'shapes'} of {shapes}; "
             f"a smaller input or batch may fit: {_one_line(error)}"
+        )
+    if "NestedTensorImpl" in str(error):
+        return InvalidInput(
+            f"{model} computes with nested tensors of the strided layout, which have no one shape; "
+            "make them jagged or padded"
         )
     refused = isinstance(error, RuntimeError | TypeError | ValueError | IndexError)
     refused = refused and not isinstance(error, RecursionError)

@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 from collections import UserDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -301,3 +302,36 @@ def test_sparse_gradients_hold_the_rows_that_were_looked_up(layer):
     assert trace.ran_on == "shapes"
     large = [s for s in trace.storages if s.bytes >= 1000 * 8 * 4]
     assert [s.kind for s in large] == ["weight"]
+
+
+# -- nested tensors, threads -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_jagged_tensors_cost_their_rows(mode):
+    def function(m, x, y):
+        rows = torch.nested.as_nested_tensor([x, y], layout=torch.jagged)
+        return m.layer(rows).relu().to_padded_tensor(0.0)
+
+    report = analyse(function, torch.randn(2, 8), torch.randn(3, 8), mode=mode)
+    assert report.totals.macs == 5 * 8 * 8 and report.totals.depth == 1
+    assert report.totals.coverage == 1
+    assert mode == "inference" or report.totals.backward_macs == 5 * 8 * 8
+    assert report.rows[-1]["input_shape"] == (5, 8)
+
+
+def test_nested_tensors_of_the_strided_layout_are_refused_in_one_line():
+    def function(m, x, y):
+        return m.layer(torch.nested.as_nested_tensor([x, y])).to_padded_tensor(0.0)
+
+    with pytest.raises(archscope.ArchscopeError, match="make them jagged or padded"):
+        analyse(function, torch.randn(2, 8), torch.randn(3, 8))
+
+
+def test_a_layer_in_another_thread_is_not_silently_free():
+    def function(m, x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(m.layer, x).result()
+
+    with pytest.raises(archscope.ArchscopeError, match="layer runs in another thread"):
+        analyse(function)
