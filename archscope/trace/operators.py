@@ -17,6 +17,7 @@ from archscope.trace.costs.elementwise import (
     REDUCTIONS,
 )
 from archscope.trace.costs.products import PACKED_PRODUCTS
+from archscope.trace.costs.recurrent import QUANTISED
 from archscope.trace.costs.registry import Formula, elements_of
 from archscope.trace.records import Category
 from archscope.trace.values import MAY_BE_CONSTANT
@@ -72,6 +73,7 @@ WEIGHT_PRODUCTS = {
     "rnn_tanh",
     "rnn_relu",
     "mkldnn_rnn_layer",
+    *QUANTISED,
     "_sparse_mm",
     "_sparse_addmm",
 }

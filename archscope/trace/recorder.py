@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from archscope.trace import torch_private
 from archscope.trace.arguments import cost_of_call, on_meta, share_storage, written
 from archscope.trace.costs import FREE, Cost
+from archscope.trace.costs.recurrent import quantised_recurrence
 from archscope.trace.log import Log
 from archscope.trace.modules import CallStack
 from archscope.trace.nested import tensors_in
@@ -276,6 +277,8 @@ class Recorder(TorchDispatchMode):
     ) -> None:
         reads = _reads(facts, tensors, outputs)
         if self.packed and facts.weight_product:
+            # A quantised layer's operands are its input and its states, but no batch sizes.
+            reads = [tensor for tensor in reads if tensor.dtype is not torch.int64]
             reads = [*reads, *self.packed.get(self.log.calls.innermost()[0], ())]
         self._append(facts, reads, outputs, _effect(facts, reads, outputs, args, cost))
 
@@ -300,6 +303,7 @@ class Recorder(TorchDispatchMode):
             in_place=bool(facts.mutated),
             weight_layer=facts.weight_product,
             window=effect.window,
+            recurrence=effect.recurrence,
         )
 
 
@@ -319,7 +323,9 @@ def _effect(
     result: Any = None,
 ) -> Effect:
     sizes = sizes_of(reads, writes, facts.looks_up)
-    return Effect(description(result), cost, sizes, window_of(facts.name, args))
+    window = window_of(facts.name, args)
+    recurrence = quantised_recurrence(facts.name, args)
+    return Effect(description(result), cost, sizes, window, recurrence)
 
 
 def _ask_torch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

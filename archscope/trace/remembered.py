@@ -10,7 +10,7 @@ from torch import Tensor
 
 from archscope.trace.costs import Cost
 from archscope.trace.operators import Operator
-from archscope.trace.records import Window
+from archscope.trace.records import Recurrence, Window
 from archscope.trace.sizes import Sizes
 
 META = torch.device("meta")
@@ -24,6 +24,7 @@ class Effect(NamedTuple):
     cost: Cost
     sizes: Sizes
     window: Window | None
+    recurrence: Recurrence | None = None
 
 
 _memory: dict[Any, Effect] = {}

@@ -72,7 +72,33 @@ def test_a_dynamically_quantised_recurrent_layer_costs_what_the_float_one_does(k
     quantised = ao.quantize_dynamic(model, {kind}, dtype=torch.qint8)
     before, after = totals(model, (5, 2, 16)), totals(quantised, (5, 2, 16))
     assert (after.params, after.macs, after.coverage) == (before.params, before.macs, 1)
+    assert (after.depth, after.paths) == (before.depth, before.paths)
     assert after.weight_bytes < before.weight_bytes / 2
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_a_quantised_recurrent_layer_steps_through_packed_sequences(kind):
+    class Packing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = kind(16, 8)
+
+        def forward(self, x):
+            lengths = torch.tensor([5, 3])
+            return self.rnn(nn.utils.rnn.pack_padded_sequence(x, lengths))[0].data
+
+    model = Packing()
+    quantised = ao.quantize_dynamic(model, {kind}, dtype=torch.qint8)
+    before, after = totals(model, (5, 2, 16)), totals(quantised, (5, 2, 16))
+    assert (after.macs, after.depth, after.paths) == (before.macs, before.depth, before.paths)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+def test_a_dynamically_quantised_cell_costs_what_the_float_one_does(kind):
+    model = nn.Sequential(kind(16, 8))
+    quantised = ao.quantize_dynamic(model, {kind}, dtype=torch.qint8)
+    before, after = totals(model), totals(quantised)
+    assert (after.macs, after.depth, after.coverage) == (before.macs, before.depth, 1)
 
 
 class Static(nn.Module):

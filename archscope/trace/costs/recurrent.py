@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from archscope.trace.costs.registry import Cost, cost_of, elements_of
+from archscope.trace.costs.registry import Cost, Formula, cost_of, elements_of
 from archscope.trace.records import Recurrence
 
 GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
@@ -118,29 +118,56 @@ def mkldnn_rnn_layer(
     return Cost(steps * step.macs, steps * step.flops)
 
 
-@cost_of("quantized_lstm", "quantized_gru")
-def quantised_layers(
-    x: Any,
-    state: Any,
-    packed: Any,
-    biases: bool,
-    layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    *_: Any,
-    out: Any,
-    **__: Any,
-) -> Cost:
-    """All layers of a quantised LSTM, whose state is (h, c), or GRU; h is (layers, B, H)."""
+_QUANTISED_LAYERS = {"quantized_lstm": "lstm", "quantized_gru": "gru"}
+_QUANTISED_CELLS = {f"quantized::quantized_{cell}_cell_dynamic": cell for cell in GATES}
+QUANTISED = (*_QUANTISED_LAYERS, *_QUANTISED_CELLS)
+
+
+def quantised_recurrence(name: str, args: Sequence[Any]) -> Recurrence | None:
+    """What a quantised layer or cell goes through, None for another operator.
+
+    A layer is called with (x, state, packed, biases, layers, dropout, train, bidirectional) and
+    whether x is batch first; on packed sequences with (rows, batch sizes, state, ...). A state is
+    h, an LSTM's (h, c), with h of (layers, B, H).
+    """
+    if name in _QUANTISED_CELLS:
+        x, state = args[:2]
+        return _quantised(_QUANTISED_CELLS[name], x, state, steps=1)
+    if name not in _QUANTISED_LAYERS:
+        return None
+    cell = _QUANTISED_LAYERS[name]
+    if hasattr(args[1], "shape") and not args[1].dtype.is_floating_point:
+        x, sizes, state, _, _, layers, _, _, bidirectional = args[:9]
+        return _quantised(cell, x, state, sizes.shape[0], layers, bidirectional)
+    x, state, _, _, layers, _, _, bidirectional, *rest = args
+    steps = x.shape[1] if any(rest[:1]) else x.shape[0]
+    return _quantised(cell, x, state, steps, layers, bidirectional)
+
+
+def _quantised(
+    cell: str, x: Any, state: Any, steps: int, layers: int = 1, bidirectional: bool = False
+) -> Recurrence:
     h = state if hasattr(state, "shape") else state[0]
-    cell = "gru" if h is state else "lstm"
-    directions = 1 + bidirectional
-    products = elements_of(x) // x.shape[-1]  # steps of all samples
-    macs = flops = 0
-    for layer in range(layers):
-        inputs = x.shape[-1] if layer == 0 else directions * h.shape[-1]
-        step = cell_cost(cell, inputs, h.shape[-1], biases=2 if biases else 0)
-        macs += directions * products * step.macs
-        flops += directions * products * step.flops
-    return Cost(macs, flops)
+    return Recurrence(
+        cell=cell,
+        steps=steps,
+        layers=layers,
+        directions=1 + bidirectional,
+        input_size=x.shape[-1],
+        hidden_size=h.shape[-1],
+        products=elements_of(x) // x.shape[-1],
+    )
+
+
+def _quantised_cost(name: str) -> Formula:
+    def cost(*args: Any, out: Any, **_: Any) -> Cost:
+        recurrence = quantised_recurrence(name, args)
+        assert recurrence is not None
+        biased = next((value for value in args if isinstance(value, bool)), True)
+        return layer_cost(recurrence, biases=2 * biased)
+
+    return cost
+
+
+for _name in QUANTISED:
+    cost_of(_name)(_quantised_cost(_name))
