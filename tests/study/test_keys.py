@@ -1,6 +1,8 @@
 """A key changes with everything that the result depends on, and with nothing else."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -72,6 +74,44 @@ def test_the_version_of_archscope_and_of_its_convention_count(monkeypatch):
     later = keys.fingerprint("resnet50")
     monkeypatch.setattr(keys, "CONVENTION", 99)
     assert before != later != keys.fingerprint("resnet50")
+
+
+def test_two_states_of_the_code_of_one_version_are_told_apart(tmp_path, monkeypatch):
+    def code():
+        keys.own_code.cache_clear()
+        return keys.fingerprint("resnet50")["archscope files"]
+
+    installed = code()
+    monkeypatch.setattr(keys, "_OWN", str(tmp_path))
+    for name in ("trace", "plots"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "costs.py").write_text("MACS = 1\n")
+    first = code()
+    (tmp_path / "plots" / "costs.py").write_text("COLOUR = 'red'\n")  # which no result comes from
+    assert code() == first != installed
+    (tmp_path / "trace" / "costs.py").write_text("MACS = 22\n")
+    second = code()
+    (tmp_path / "trace" / "costs.py").rename(tmp_path / "trace" / "formulas.py")
+    assert len({first, second, code()}) == 3
+    keys.own_code.cache_clear()
+
+
+def test_no_result_comes_from_code_that_does_not_count():
+    script = (
+        "import sys\n"
+        "from archscope.study import Grid, analyses, keys\n"
+        "from archscope.study.work import results_of\n"
+        "from archscope.study.records import Cell, Setting, Task\n"
+        "def task(*names):\n"
+        "    cells = tuple(Cell(name, name) for name in names)\n"
+        "    return Task(Setting('resnet18', size=32), cells, keys.fingerprint('resnet18'))\n"
+        "for names in (('compute', 'memory', 'depth'), ('training',), ('effective_depth',)):\n"
+        "    assert all(result.state == 'done' for result in results_of(task(*names)))\n"
+        "import archscope.measure.latency, archscope.measure.energy\n"
+        "parts = {name.split('.')[1] for name in sys.modules if name.startswith('archscope.')}\n"
+        "assert not parts & {name.removesuffix('.py') for name in keys._SHOWING}, parts\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 def test_the_content_of_a_file_and_of_what_it_imports_counts(networks):
