@@ -24,6 +24,7 @@ from archscope.study.keys import fingerprint, version
 from archscope.study.records import Cell, Result, Setting, Task
 
 if TYPE_CHECKING:
+    from archscope.measure.workload import Sample
     from archscope.report import Report
 
 _REASON = 500  # characters
@@ -217,13 +218,11 @@ def _measured(task: Task) -> dict[str, Any]:
 
 def _latency(task: Task) -> dict[str, Any]:
     from archscope.measure.latency import latency_rows
-    from archscope.measure.workload import Sample
 
     setting, how = task.setting, task.measurement
-    given = _input(setting)
     (row,) = latency_rows(
         setting.reference,
-        None if given is None else Sample(given),
+        _sample(setting),
         device=task.device,
         batch=setting.batch,
         dtype=setting.dtype or "fp32",
@@ -245,10 +244,9 @@ def _energy(task: Task) -> dict[str, Any]:
     from archscope.measure.energy import LEAST_WINDOW, energy_rows
 
     setting = task.setting
-    if setting.size or setting.inputs:
-        raise InvalidInput("energy is measured at a network's own input only; leave size out")
     (row,) = energy_rows(
         setting.reference,
+        _sample(setting),
         device=task.device,
         batch=setting.batch,
         dtype=setting.dtype or "fp32",
@@ -259,6 +257,13 @@ def _energy(task: Task) -> dict[str, Any]:
         **setting.options,
     )
     return _kept(setting, row)
+
+
+def _sample(setting: Setting) -> Sample | None:
+    """What batches are made of, None for the network's own input."""
+    from archscope.measure.workload import inputs_or_sample
+
+    return inputs_or_sample(None, _input(setting))
 
 
 def _kept(setting: Setting, row: dict[str, Any]) -> dict[str, Any]:

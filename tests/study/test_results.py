@@ -1,6 +1,7 @@
 """A study as a table: the same as `archscope.compare` makes, a row per network and setting."""
 
 import csv
+import importlib
 import json
 import sys
 import tracemalloc
@@ -16,8 +17,9 @@ from archscope.comparison.columns import COLUMNS
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.compare import tables
 from archscope.study import results
-from archscope.study.records import Cell, Limits, Measurement, Result, Setting
+from archscope.study.records import Cell, Limits, Measurement, Result, Setting, Task
 from archscope.study.store import PENDING_PAGE, PlannedCell, Store
+from archscope.study.work import results_of
 
 NETWORKS = ["alexnet", "vgg11", "resnet18", "resnet34", "googlenet"]
 
@@ -185,3 +187,22 @@ def test_a_row_says_where_its_network_comes_from_whatever_was_asked_of_it(tmp_pa
         (row,) = study.frame(store).to_dict("records")
         assert row["status"] == "ok" and row["family"] == "resnet-cifar" and row["year"] == 2015
         assert row["input_shape"] == (2, 3, 32, 32) and row["batch"] == 2 and row["top1"] > 90
+
+
+def test_energy_is_measured_at_the_size_or_input_that_is_asked_for(networks, monkeypatch):
+    def rows(model, inputs, *, batch, **_):
+        shape = [batch, *inputs.specs[0].shape] if inputs else None
+        return [{"status": "ok", "energy_mj": 1.0, "input_shape": shape}]
+
+    def measured(reference, **settings):
+        setting = Setting(reference, batch=2, **settings)
+        cells = (Cell("a", "energy", "cuda:0"),)
+        (result,) = results_of(Task(setting, cells, {}, "cuda:0"))
+        assert result.state == "done", result.reason
+        return result.values["input_shape"]
+
+    energy = importlib.import_module("archscope.measure.energy")  # whose name a function has too
+    monkeypatch.setattr(energy, "energy_rows", rows)
+    assert measured("resnet18") is None
+    assert measured("resnet18", size=64) == [2, 3, 64, 64]
+    assert measured("networks.py:Good", inputs=("8",)) == [2, 8]
