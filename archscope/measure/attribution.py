@@ -253,8 +253,10 @@ def _within(
 
 
 def _pending(events: Events) -> Iterator[tuple[int, int]]:
-    """From the launch of every kernel until it starts."""
-    starts = {kernel.correlation: kernel.start for kernel in events.kernels}
+    """From every launch until its kernel starts, or the last kernel if it launched a graph."""
+    starts: dict[int, int] = {}
+    for kernel in events.kernels:
+        starts[kernel.correlation] = max(kernel.start, starts.get(kernel.correlation, kernel.start))
     for launch in events.launches:
         if launch.correlation in starts:
             yield launch.start, starts[launch.correlation]

@@ -31,7 +31,9 @@ _CALL = "archscope::call::"
 _NODE = "autograd::engine::evaluate_function"
 _WORK = ("kernel", "gpu_memcpy", "gpu_memset")
 _RUNTIME = ("cuda_runtime", "cuda_driver")
+_HOST = ("cpu_op", "user_annotation")
 _LAUNCHES = ("Launch", "Memcpy", "Memset")
+_UNKNOWN = -1
 
 # Kineto reports that it starts and stops on stderr, as an error.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
@@ -51,11 +53,11 @@ def profiled_pass(
         What the profiler saw, and the seconds of the pass by the caller's own clock.
 
     Raises:
-        ArchscopeError: the profiler has no record of the pass, or on a GPU of no kernel.
+        ArchscopeError: the profiler has no record of the pass, or on a GPU of any kernel.
     """
     activities = [ProfilerActivity.CPU] + ([] if on_cpu else [ProfilerActivity.CUDA])
     calls: list[tuple[str, int]] = []
-    with profile(activities=activities) as profiler, _noted(network, calls):
+    with profile(activities=activities, acc_events=True) as profiler, _noted(network, calls):
         with _RecordFunctionFast(_FIRST):  # the first event of a thread makes its queue
             pass
         start = perf_counter()
@@ -67,9 +69,10 @@ def profiled_pass(
         profiler.export_chrome_trace(str(path))
         trace = json.loads(path.read_text(encoding="utf-8"))
     found = events_of(trace["traceEvents"], calls)
-    if not on_cpu and found.launches and not found.kernels:
+    if not on_cpu and not found.kernels:
         raise ArchscopeError(
-            "the profiler saw launches but no kernels: it needs CUPTI and the permission to use it"
+            "the profiler saw no kernels: it needs CUPTI and the permission to use it, or the run "
+            "launches none"
         )
     return found, seconds
 
@@ -85,6 +88,9 @@ def events_of(trace: Sequence[Mapping[str, Any]], calls: Sequence[tuple[str, int
         ArchscopeError: the pass itself is not in it.
     """
     complete = [event for event in trace if event.get("ph") == "X"]
+    work = [event for event in complete if event.get("cat") in _WORK]
+    correlated = {event.get("args", {}).get("correlation") for event in work}
+    thread = _threads(complete)
     marks = [
         event for event in complete if event["name"] == _PASS and "gpu" not in event.get("cat", "")
     ]
@@ -102,7 +108,7 @@ def events_of(trace: Sequence[Mapping[str, Any]], calls: Sequence[tuple[str, int
         category, name = event.get("cat"), event["name"]
         arguments = event.get("args", {})
         start, end = span(event)
-        if category in ("cpu_op", "user_annotation"):
+        if category in _HOST:
             if name.startswith(_CALL):
                 path, call = calls[int(name.removeprefix(_CALL))]
                 spans.append(Span(path, call, event["tid"], start, end))
@@ -111,14 +117,33 @@ def events_of(trace: Sequence[Mapping[str, Any]], calls: Sequence[tuple[str, int
                 node = name.startswith(_NODE) or bool(arguments.get("Fwd thread id"))
                 operators.append(Operator(event["tid"], start, end, number, node))
         elif category in _RUNTIME:
-            if "Synchronize" in name and event["tid"] == whole["tid"]:
+            correlation = arguments.get("correlation", _UNKNOWN)
+            if "Synchronize" in name and thread(event) == whole["tid"]:
                 waits.append(Wait(start, end))
-            elif "correlation" in arguments and any(word in name for word in _LAUNCHES):
-                launches.append(Launch(arguments["correlation"], event["tid"], start))
+            elif correlation in correlated or any(word in name for word in _LAUNCHES):
+                launches.append(Launch(correlation, thread(event), start))
         elif category in _WORK:
-            kernels.append(Kernel(arguments["correlation"], start, end))
+            kernels.append(Kernel(arguments.get("correlation", _UNKNOWN), start, end))
     _, end = span(whole)
     return Events(0, end, whole["tid"], spans, operators, launches, kernels, waits)
+
+
+def _threads(complete: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], int]:
+    """The thread of a call of the runtime, by the number that operators have.
+
+    CUPTI knows threads by other numbers, which kineto translates where it can; where it could not,
+    the operator that made the call tells ("External id").
+    """
+    host = [event for event in complete if event.get("cat") in _HOST]
+    known = {event["tid"] for event in host}
+    callers = {event.get("args", {}).get("External id"): event["tid"] for event in host}
+
+    def thread(event: Mapping[str, Any]) -> int:
+        if event["tid"] in known:
+            return event["tid"]
+        return callers.get(event.get("args", {}).get("External id", _UNKNOWN), event["tid"])
+
+    return thread
 
 
 @contextmanager

@@ -61,6 +61,105 @@ def test_a_gpu_s_trace_is_read_as_kineto_writes_it():
     assert times.own + times.host + times.launch + times.idle == pytest.approx(times.whole)
 
 
+def whole(category, name, start, duration, pid, tid, **arguments):
+    """An event with all that kineto writes of it in torch 2.11 to 2.13."""
+    found = event(category, name, start, duration, tid, **arguments)
+    return {**found, "pid": pid}
+
+
+def kernel_event(name, start, duration, correlation, external, **graph):
+    shape = {"grid": [132, 1, 1], "block": [384, 1, 1], "shared memory": 0}
+    where = {"device": 0, "context": 1, "stream": STREAM, "queued": 0}
+    numbers = {"External id": external, "correlation": correlation, **graph}
+    found = whole("kernel", name, start, duration, 0, STREAM)
+    return {**found, "args": {**numbers, **where, **shape, "registers per thread": 168}}
+
+
+CUPTI_CALLER, CUPTI_ENGINE = 139_911_425_763_136, 139_905_010_190_016  # as pthread has them
+TRAINING = [
+    {"ph": "M", "name": "thread_name", "pid": 0, "tid": STREAM, "args": {"name": "stream 7"}},
+    {"ph": "X", "cat": "Trace", "name": "PyTorch Profiler (0)", "ts": 5e9, "dur": 1010},
+    whole("overhead", "Activity Buffer Request", -20, 10, -1, 0),
+    whole("cpu_op", "archscope::first", -5, 1, 1, CALLER, External_id=1),
+    whole("cpu_op", "archscope::pass", 0, 1000, 1, CALLER, External_id=2),
+    whole("cpu_op", "archscope::call::0", 10, 300, 1, CALLER, External_id=3),
+    whole(
+        *("cpu_op", "aten::linear", 20, 250, 1, CALLER),
+        **{"External_id": 4, "Sequence_number": 4, "Fwd_thread_id": 0},
+    ),
+    # The runtime's events have the threads of CUPTI where kineto does not know them.
+    whole(
+        *("cuda_runtime", "cudaOccupancyMaxActiveBlocksPerMultiprocessor", 25, 2, 1, CUPTI_CALLER),
+        **{"External_id": 4, "cbid": 251, "correlation": 10},
+    ),
+    whole(
+        *("cuda_runtime", "cudaLaunchKernelExC", 40, 5, 1, CUPTI_CALLER),
+        **{"External_id": 4, "cbid": 430, "correlation": 11},
+    ),
+    {"ph": "s", "id": 11, "pid": 1, "tid": CUPTI_CALLER, "ts": 5e9 + 40, "cat": "ac2g"},
+    kernel_event("gemm", 60, 100, 11, 4),
+    # A library that replays a graph of its own: one launch, many kernels.
+    whole(
+        *("cuda_runtime", "cudaGraphLaunch", 150, 9, 1, CUPTI_CALLER),
+        **{"External_id": 4, "cbid": 311, "correlation": 12},
+    ),
+    kernel_event("step", 170, 20, 12, 4, **{"graph id": 5, "graph node id": 1}),
+    kernel_event("step", 200, 20, 12, 4, **{"graph id": 5, "graph node id": 2}),
+    whole("cpu_op", "archscope::call::1", 350, 50, 1, CALLER, External_id=5),
+    # A call that kineto has no name for launches as well.
+    whole(
+        *("cuda_driver", "INVALID", 360, 5, 1, CUPTI_CALLER),
+        **{"External_id": 5, "cbid": 9999, "correlation": 13},
+    ),
+    kernel_event("relu", 370, 30, 13, 5),
+    whole(
+        *("cpu_op", "autograd::engine::evaluate_function: AddmmBackward0", 420, 80, 1, ENGINE),
+        **{"External_id": 6, "Sequence_number": 4, "Fwd_thread_id": 1},
+    ),
+    whole(
+        *("cuda_runtime", "cudaLaunchKernel", 430, 5, 1, CUPTI_ENGINE),
+        **{"External_id": 6, "cbid": 211, "correlation": 14},
+    ),
+    kernel_event("dgrad", 450, 200, 14, 6),
+    whole(
+        *("cuda_runtime", "cudaStreamSynchronize", 440, 20, 1, CUPTI_ENGINE),
+        **{"External_id": 6, "cbid": 131, "correlation": 15},
+    ),
+    whole(
+        *("cuda_runtime", "cudaDeviceSynchronize", 520, 470, 1, CUPTI_CALLER),
+        **{"External_id": 2, "cbid": 165, "correlation": 16},
+    ),
+    {**whole("cuda_sync", "Context Sync", 650, 340, 0, 1_000_007), "args": {"stream": -1}},
+    {"ph": "i", "s": "g", "name": "Record Window End", "pid": "", "tid": "", "ts": 5e9 + 1010},
+]
+
+
+def test_threads_graphs_and_nameless_launches_of_a_real_trace_are_understood():
+    found = events_of(TRAINING, [("fc", 1), ("relu", 1)])
+    assert {launch.thread for launch in found.launches} == {CALLER, ENGINE}
+    assert len(found.waits) == 1  # the engine's own is no wait of the caller
+    times = attribute(found, on_cpu=False)
+    fc, relu = times.calls["fc", 1], times.calls["relu", 1]
+    assert (fc.own, fc.backward, fc.kernels) == (340_000, 200_000, 4)
+    assert (relu.own, relu.kernels) == (30_000, 1)
+    assert times.outside.own == 0
+    assert times.launch == (20 + 10 + 10 + 10 + 20) * 1000
+    assert times.idle == (990 - 650) * 1000
+    assert times.own + times.host + times.launch + times.idle == pytest.approx(times.whole)
+
+
+def test_a_gpu_on_which_no_kernel_is_seen_is_refused(monkeypatch):
+    import torch
+
+    def without_cupti(activities, **how):
+        return torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], **how)
+
+    monkeypatch.setattr("archscope.measure.profiling.profile", without_cupti)
+    model, x = nn.Linear(2, 2), torch.ones(1, 2)
+    with pytest.raises(ArchscopeError, match="saw no kernels: it needs CUPTI"):
+        profiled_pass(model, lambda: model(x), on_cpu=False)
+
+
 def test_a_trace_without_the_pass_is_refused():
     with pytest.raises(ArchscopeError, match="no record"):
         events_of(GPU[3:], [("fc", 1)])
