@@ -1,7 +1,8 @@
 """The run as a Chrome trace, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
 
-Nothing was timed, so the axis is work: a microsecond stands for a million floating-point
-operations or a megabyte moved, whichever is more, and no operator is narrower than a tenth of one.
+Nothing was timed, so the axis is work: a microsecond stands for 100,000 floating-point operations
+or bytes moved, whichever is more. Every operator takes whole microseconds, one at least: readers
+round to nanoseconds, and drop a slice that then ends after the one around it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from typing import Any
 from archscope.analyzers.memory import bytes_alive
 from archscope.trace.records import ModuleCall, Op, Trace
 
-WORK_PER_MICROSECOND = 1e6  # FLOPs, or bytes
-NARROWEST = 0.1
+WORK_PER_MICROSECOND = 100_000  # FLOPs, or bytes
 _PROCESS = {"pid": 1, "tid": 1}
 
 
@@ -22,7 +22,7 @@ def trace_events(trace: Trace) -> dict[str, Any]:
     The format is Google's "Trace Event Format": complete events ("X") for slices, counters ("C")
     for memory, metadata ("M") for names.
     """
-    starts = [0.0]
+    starts = [0]
     for op in trace.ops:
         starts.append(starts[-1] + _width(op))
     alive = bytes_alive(trace)
@@ -41,17 +41,17 @@ def trace_events(trace: Trace) -> dict[str, Any]:
         "displayTimeUnit": "ms",
         "otherData": {
             "model": trace.model,
-            "axis": "work, not time: 1 us = 1e6 FLOPs or 1e6 bytes, whichever is more",
+            "axis": "work, not time: 1 us = 1e5 FLOPs or 1e5 bytes, whichever is more",
         },
     }
 
 
-def _width(op: Op) -> float:
+def _width(op: Op) -> int:
     work = max(op.flops, op.bytes_read + op.bytes_written)
-    return max(work / WORK_PER_MICROSECOND, NARROWEST)
+    return max(round(work / WORK_PER_MICROSECOND), 1)
 
 
-def _module(call: ModuleCall, trace: Trace, starts: list[float]) -> dict[str, Any]:
+def _module(call: ModuleCall, trace: Trace, starts: list[int]) -> dict[str, Any]:
     ops = trace.ops[call.first_op : call.end_op]
     costs = {"macs": sum(op.macs for op in ops), "flops": sum(op.flops for op in ops)}
     return {
@@ -65,7 +65,7 @@ def _module(call: ModuleCall, trace: Trace, starts: list[float]) -> dict[str, An
     }
 
 
-def _operator(op: Op, starts: list[float]) -> dict[str, Any]:
+def _operator(op: Op, starts: list[int]) -> dict[str, Any]:
     return {
         **_PROCESS,
         "name": op.name,

@@ -22,18 +22,39 @@ def resnet18() -> archscope.Trace:
 
 def test_slices_of_a_trace_nest_as_the_modules_do(resnet18) -> None:
     events = [e for e in trace_events(resnet18)["traceEvents"] if e["ph"] == "X"]
-    open_slices: list[float] = []
+    open_slices: list[int] = []
     ordered = sorted(events, key=lambda e: (e["ts"], -e["dur"]))
     for event in ordered:
-        while open_slices and open_slices[-1] <= event["ts"] + 1e-9:
+        while open_slices and open_slices[-1] <= event["ts"]:
             open_slices.pop()
         end = event["ts"] + event["dur"]
-        assert not open_slices or end <= open_slices[-1] + 1e-9
+        assert not open_slices or end <= open_slices[-1]
         open_slices.append(end)
     whole = next(event for event in ordered if event["cat"] == "module")
     assert whole["args"]["macs"] == resnet18.macs
     operators = [e for e in events if e["cat"] == "forward"]
     assert sum(e["args"]["macs"] for e in operators) == resnet18.macs
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_trace_keeps_to_the_trace_event_format(mode: str) -> None:
+    """What the format asks of each kind of event, and whole microseconds: readers round others to
+    nanoseconds, and drop slices that overlap by one."""
+    document = trace_events(archscope.analyze("vgg16", mode=mode).trace)
+    read = json.loads(json.dumps(document, allow_nan=False))
+    assert read["displayTimeUnit"] in ("ms", "ns")
+    for event in read["traceEvents"]:
+        assert isinstance(event["name"], str) and isinstance(event["args"], dict)
+        assert isinstance(event["pid"], int) and isinstance(event["tid"], int)
+        if event["ph"] == "M":
+            assert event["name"] in ("process_name", "thread_name")
+            continue
+        assert isinstance(event["ts"], int) and event["ts"] >= 0
+        if event["ph"] == "X":
+            assert isinstance(event["dur"], int) and event["dur"] > 0 and event["cat"]
+        else:
+            assert event["ph"] == "C"
+            assert all(isinstance(value, int) for value in event["args"].values())
 
 
 def test_a_trace_follows_memory(resnet18) -> None:
