@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +31,8 @@ _DIGITS = 5  # of every sample that is kept
 class Memory(Protocol):
     """What counts the bytes that a run holds."""
 
-    workspace: int | None
+    def resident(self) -> int | None:
+        """Bytes held before a network is there: the libraries' workspaces."""
 
     def peak(self, run: Callable[[], Any]) -> int | None:
         """The most bytes during a run that is not the first; None where nobody counts."""
@@ -39,25 +41,30 @@ class Memory(Protocol):
 class NoMemory:
     """Of a device whose allocator does not count."""
 
-    workspace = None
+    def resident(self) -> None:
+        return None
 
     def peak(self, run: Callable[[], Any]) -> None:
         return None
 
 
 class CudaMemory:
-    """Torch's caching allocator; the matrix library's workspace is measured on its own first."""
+    """Torch's caching allocator. The matrix library keeps a workspace for every stream that used
+    it, so what is there already is counted anew before each network.
+    """
 
     def __init__(self, device: Device):
         self._device = torch.device(device.name)
-        before = torch.cuda.memory_allocated(self._device)
-        matrix = torch.ones(64, 64, device=self._device)
-        product = matrix @ matrix
-        del matrix, product
+        for dtype in (torch.float32, torch.bfloat16):
+            matrix = torch.ones(64, 64, device=self._device, dtype=dtype)
+            _ = nn.functional.linear(matrix @ matrix, matrix, matrix[0])
         torch.cuda.synchronize(self._device)
-        self.workspace: int | None = torch.cuda.memory_allocated(self._device) - before
 
-    def peak(self, run: Callable[[], Any]) -> int | None:
+    def resident(self) -> int:
+        gc.collect()
+        return torch.cuda.memory_allocated(self._device)
+
+    def peak(self, run: Callable[[], Any]) -> int:
         run()
         torch.cuda.synchronize(self._device)
         torch.cuda.reset_peak_memory_stats(self._device)
@@ -109,7 +116,7 @@ def latency_point(bench: Bench, name: str, batch: int, seconds: float) -> dict[s
         "macs": trace.macs,
         "flops": flops,
         "predicted_peak_bytes": predicted.allocated,
-        "workspace_bytes": bench.memory.workspace,
+        "workspace_bytes": bench.memory.resident(),
         "measured_peak_bytes": None,
     }
     on_cuda = bench.device.name.startswith("cuda")

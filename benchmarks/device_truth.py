@@ -7,7 +7,8 @@ layer and whether they are the whole, and energy per sample. The time is shared 
 measurement gets its part of what is left, the most telling batch sizes come first, and what there
 was no time for is said to be cut. Rows are kept as they are made: the same command goes on where it
 ended, also after Ctrl-C. The last to be printed is a short table; ``<out>/<device>.csv`` has a row
-per network and batch size, the ``.json`` beside it everything, with all conditions.
+per network and batch size, the ``.json`` beside it everything, with all conditions. What fails is a
+row that says why.
 
 It needs torch, click, pandas, matplotlib and rich; energy on a GPU needs nvidia-ml-py.
 """
@@ -25,6 +26,7 @@ import click
 import pandas as pd
 import torch
 
+from archscope.errors import ArchscopeError
 from archscope.measure.calibration import calibrate
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
@@ -104,8 +106,46 @@ def measure_all(
                 continue
             told(f"{task.kind} {task.model} batch {task.batch}, {until - start:.0f} s left")
             seconds = max((end - start) / (len(wanted) - i), phase.least)
-            found = POINTS[task.kind](bench, task.model, task.batch, min(seconds, left))
+            found = _measured(bench, task, min(seconds, left))
             rows.add({**_key(task), **found, "took_s": round(device.now() - start, 2)})
+            if found["status"] != "ok":
+                _check_alive(device)
+
+
+def _measured(bench: Bench, task: Task, seconds: float) -> dict[str, Any]:
+    """The row of one measurement, also where it failed: the others may do better."""
+    try:
+        return POINTS[task.kind](bench, task.model, task.batch, seconds)
+    except Exception as error:
+        line = (str(error).splitlines() or [""])[0]
+        return {"status": f"failed: {type(error).__name__}: {line}"}
+
+
+def _check_alive(device: Device) -> None:
+    """After a fault of the device every call fails in this process.
+
+    Raises:
+        ArchscopeError: so it is.
+    """
+    try:
+        device.wait()
+    except RuntimeError as error:
+        line = str(error).splitlines()[0]
+        raise ArchscopeError(
+            f"{device.name} does not answer any more ({line}); the same command goes on with the "
+            "measurements after this one"
+        ) from error
+
+
+def _ceilings(bench: Bench, seconds: float, told: Callable[[str], None]) -> dict[str, Any]:
+    """The calibration's row, also where it failed."""
+    try:
+        (found,) = calibrate(bench.device, max_seconds=seconds, progress=told)
+    except ArchscopeError as error:
+        return {"status": f"failed: {error}"}
+    if found["status"] == "partial":
+        raise KeyboardInterrupt
+    return found
 
 
 def _done(rows: Rows, task: Task) -> bool:
@@ -165,7 +205,7 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
         plain = {key if "_" in key else f"energy_{key}": value for key, value in plain.items()}
         plain["energy_runs"] = plain.pop("runs", None) or plain.get("energy_runs")
     if kind == "latency" and row.get("measured_peak_bytes"):
-        expected = row["predicted_peak_bytes"] + (row["workspace_bytes"] or 0)
+        expected = row["predicted_peak_bytes"] + row["workspace_bytes"]
         plain["peak_error"] = expected / row["measured_peak_bytes"] - 1
     told = {f"{kind}_status": row["status"], f"{kind}_disturbed": row.get("disturbed", "")}
     return plain | told
@@ -208,7 +248,7 @@ def write(
 ) -> pd.DataFrame:
     """Both files, each complete or not there."""
     frame = table(rows.all, missing)
-    frame.to_csv(folder / f"{slug(device)}.csv", index=False)
+    frame.to_csv(folder / f"{slug(device, bench.dtype)}.csv", index=False)
     about = {
         "device": device.name,
         "title": device.title,
@@ -221,13 +261,14 @@ def write(
         **conditions(device),
     }
     data = {"conditions": about, "rows": rows.all}
-    (folder / f"{slug(device)}.json").write_text(json.dumps(data) + "\n", "utf-8")
+    (folder / f"{slug(device, bench.dtype)}.json").write_text(json.dumps(data) + "\n", "utf-8")
     return frame
 
 
-def slug(device: Device) -> str:
-    """The device as a file's name: "nvidia-h100-80gb-hbm3"."""
-    return re.sub(r"[^a-z0-9]+", "-", device.title.lower()).strip("-")
+def slug(device: Device, dtype: str = "fp32") -> str:
+    """The device as a file's name: "nvidia-h100-80gb-hbm3", "nvidia-h100-80gb-hbm3-bf16"."""
+    name = re.sub(r"[^a-z0-9]+", "-", device.title.lower()).strip("-")
+    return name if dtype == "fp32" else f"{name}-{dtype}"
 
 
 @click.command()
@@ -263,21 +304,20 @@ def main(
     with running(tf32=dtype == "tf32", threads=threads):
         try:
             if not rows.has(kind="ceilings", model="", batch=0):
-                each = _CEILINGS * budget / 20
-                (ceilings,) = calibrate(device, max_seconds=each, progress=told)
-                if ceilings["status"] == "partial":
-                    raise KeyboardInterrupt
-                rows.add({"kind": "ceilings", "model": "", "batch": 0, **ceilings})
+                found = _ceilings(bench, _CEILINGS * budget / 20, told)
+                rows.add({"kind": "ceilings", "model": "", "batch": 0, **found})
             measure_all(bench, phases, networks, rows, started + budget, told)
         except KeyboardInterrupt:
             told("interrupted: the same command goes on from here")
+        except ArchscopeError as error:
+            told(str(error))
         missing = cut(rows, phases, networks)
         frame = write(out, device, bench, rows, missing, device.now() - started)
     if len(frame):
         show(f"{device.title}, {dtype}", short(frame, [1, 4] if quick else [1, 16, 64]))
     if missing:
         click.echo(f"{len(missing)} measurements were cut; the same command goes on with them.")
-    click.echo(f"{out / slug(device)}.csv and .json; {device.now() - started:.0f} s")
+    click.echo(f"{out / slug(device, dtype)}.csv and .json; {device.now() - started:.0f} s")
 
 
 if __name__ == "__main__":

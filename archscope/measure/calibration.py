@@ -204,8 +204,8 @@ def _convolution_rate(
     """10^12 FLOP/s of a 3x3 convolution, 2 * 9 n c^2 w^2 FLOP; None if it does not run."""
     n, c, w = size
     try:
-        image = device.place(torch.randn(n, c, w, w)).to(_DTYPES[dtype])
-        weight = device.place(torch.randn(c, c, 3, 3)).to(_DTYPES[dtype])
+        image = _random(device, n, c, w, w).to(_DTYPES[dtype])
+        weight = _random(device, c, c, 3, 3).to(_DTYPES[dtype])
         with torch.inference_mode():
             run = partial(conv2d, image, weight, padding=1)
             return 18 * n * c**2 * w**2 / _seconds(device, run, rules) / 1e12
@@ -216,7 +216,7 @@ def _convolution_rate(
 def _product_rate(device: Device, dtype: str, n: int, rules: Rules) -> float | None:
     """10^12 FLOP/s of a product of two n x n matrices, 2 n^3 FLOP; None if it does not run."""
     try:
-        a, b = (device.place(torch.randn(n, n)).to(_DTYPES[dtype]) for _ in range(2))
+        a, b = (_random(device, n, n).to(_DTYPES[dtype]) for _ in range(2))
         out = torch.empty_like(a)
         run = partial(torch.mm, a, b, out=out)
         return 2 * n**3 / _seconds(device, run, rules) / 1e12
@@ -230,9 +230,19 @@ def _product_rate(device: Device, dtype: str, n: int, rules: Rules) -> float | N
 
 def _bandwidth(device: Device, size: int, rules: Rules) -> float:
     """10^9 bytes/s of a copy, which reads and writes ``size`` bytes."""
-    source = device.place(torch.randn(size // 4))
-    target = torch.empty_like(source)
+    try:
+        source = _random(device, size // 4)
+        target = torch.empty_like(source)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ArchscopeError(f"{device.name} has too little memory to be calibrated") from error
     return 2 * size / _seconds(device, partial(target.copy_, source), rules) / 1e9
+
+
+def _random(device: Device, *shape: int) -> torch.Tensor:
+    """Made on the device: the host may have less memory, and takes seconds for 2 GiB."""
+    return device.place(torch.empty(0)).new_empty(shape).normal_()
 
 
 def _launch_us(device: Device, rules: Rules) -> float:

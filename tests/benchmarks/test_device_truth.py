@@ -12,10 +12,11 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1] / "measure"))
 from fake import Fake
 
+from archscope.errors import ArchscopeError
 from archscope.measure.attribution import Events, Kernel, Launch, Span
 from benchmarks import device_truth
 from benchmarks.device_points import Bench
-from benchmarks.device_truth import PHASES, Phase, cut, measure_all, short, table, write
+from benchmarks.device_truth import PHASES, Phase, cut, measure_all, short, slug, table, write
 from benchmarks.resumable import Rows
 
 NETWORKS = ("rnn", "lstm")
@@ -23,7 +24,8 @@ KEY = ("kind", "model", "batch")
 
 
 class PaperMemory:
-    workspace = 1024
+    def resident(self):
+        return 1024
 
     def peak(self, run):
         return 1_000_000
@@ -97,6 +99,55 @@ def test_out_of_memory_is_a_row(tmp_path):
     phases = [Phase("latency", (1,), 1.0, 0.5)]
     rows = run(bench([torch.OutOfMemoryError("no")]), tmp_path, 60, phases, ["lstm"])
     assert rows.all[0]["status"] == "out of memory"
+
+
+def test_whatever_fails_is_a_row_and_the_others_go_on(tmp_path):
+    def broken(network, run, *, on_cpu):
+        raise KeyError("no such event")
+
+    of = bench()
+    of.profiler = broken
+    rows = run(of, tmp_path, 560)
+    assert cut(rows, PHASES, NETWORKS) == []
+    statuses = {(row["kind"], row["status"]) for row in rows.all}
+    assert ("layers", "failed: KeyError: 'no such event'") in statuses
+    assert {("latency", "ok"), ("energy", "ok")} <= statuses
+    frame = write(tmp_path, of.device, of, rows, [], 12.0)
+    assert set(frame.layers_status.dropna()) == {"failed: KeyError: 'no such event'"}
+    assert len(short(frame, [1, 16])) == len(NETWORKS)
+
+
+def test_a_fault_of_the_device_ends_it_with_the_rows_before(tmp_path):
+    class Faulty(Fake):
+        def wait(self):
+            raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
+
+    of = Bench(Faulty(repeat(0.01)), PaperMemory(), profiler=profiler)
+    with pytest.raises(ArchscopeError, match=r"not answer any more .CUDA error: an illegal"):
+        run(of, tmp_path, 560)
+    *before, last = Rows(tmp_path / "rows.jsonl", KEY).all
+    assert {row["status"] for row in before} == {"ok"} and "illegal" in last["status"]
+
+
+def test_the_whole_command_runs_on_a_gpu_on_paper(tmp_path, monkeypatch):
+    device = Fake(repeat(0.001))
+    device.each_wait = 0.25
+    monkeypatch.setattr(device_truth, "device_at_hand", lambda name: device)
+    monkeypatch.setattr(device_truth, "CudaMemory", lambda device: PaperMemory())
+    monkeypatch.setattr(device_truth, "QUICK", NETWORKS)
+    monkeypatch.setattr(
+        device_truth, "calibrate", lambda *_, **how: [{"status": "ok", "tflops": {"fp32": 1.0}}]
+    )
+    monkeypatch.setattr(device_truth, "Bench", lambda *given: Bench(*given, profiler=profiler))
+    result = CliRunner().invoke(device_truth.main, ["--quick", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    data = json.loads((tmp_path / "fake.json").read_text())
+    assert {row["status"] for row in data["rows"]} == {"ok"}
+    assert device.clock <= 90
+
+
+def test_a_file_says_which_dtype_it_is_of():
+    assert slug(Fake(())) == "fake" and slug(Fake(()), "bf16") == "fake-bf16"
 
 
 def test_both_files_and_the_short_table_have_what_was_measured(tmp_path):
