@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import InvalidInput, UnknownName
+from archscope.errors import InvalidInput, UnknownName, unreadable
 from archscope.published import CONFIDENCES, PROTOCOLS
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
                 rows.setdefault(row["model"], []).append(row)
             return rows
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
 
 
 def _looked_up(

@@ -41,3 +41,16 @@ class InvalidInput(ArchscopeError):
 
 class TraceFailed(ArchscopeError):
     """The model raised while it ran on shapes."""
+
+
+def unreadable(path: object, error: Exception) -> InvalidInput:
+    """The error of a file that cannot be read.
+
+    Args:
+        path: its name.
+        error: why.
+    """
+    if isinstance(error, FileNotFoundError):
+        return InvalidInput(f"there is no file {path}")
+    reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
+    return InvalidInput(f"{path} cannot be read: {reason or type(error).__name__}")

@@ -56,7 +56,10 @@ def step_of(model: str | nn.Module, inputs: Any, options: dict[str, Any]) -> tup
     cells, readout = _cells_of(built, name)
     if not cells:
         if inputs is None:
-            raise InvalidInput("one step needs inputs: those of x_t and of every state")
+            raise InvalidInput(
+                f"{name} has no recurrent layer or cell; a module that is one step itself needs "
+                "inputs=, those of x_t and of every state"
+            )
         return step_graph(trace(built, inputs, name=name)), name
     x, hidden = _sizes(cells[0])[0], [_sizes(cell)[1] for cell in cells]
     states = [(1, h) for cell, h in zip(cells, hidden, strict=True) for _ in range(_parts(cell))]

@@ -22,7 +22,7 @@ from typing import Any
 
 from archscope.budgets.bounds import Bound
 from archscope.budgets.costs import COSTS, quantity
-from archscope.errors import InvalidInput, UnknownOption
+from archscope.errors import InvalidInput, UnknownOption, unreadable
 
 SETTINGS = ("batch", "input", "inputs", "mode", "device", "options")
 
@@ -70,7 +70,7 @@ def read_budgets(path: str | Path = "pyproject.toml") -> list[Budget]:
         with Path(path).open("rb") as file:
             content = tomllib.load(file)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     tables: Any = content
     for key in ("tool", "archscope", "budgets"):
         tables = tables.get(key, {})

@@ -99,8 +99,7 @@ def compare(
     params_relative and so on.
     """
     names = names_of("--columns", columns)
-    if how["measured_where"] is not None and not how["measured"]:
-        raise InvalidInput("--measured-where is for the rows of a --measured file; give one")
+    refuse_rows_of_nothing(how)
     if stored is not None:
         frame = of_study(ctx, stored, models, how)
         _deliver(ctx, frame, names, format, width, file)
@@ -171,6 +170,12 @@ def of_study(
     tell_warnings(found)
     wanted = {name: how[name] for name in ("relative_to", "where", "sort") if name in how}
     return arranged(found, **wanted)
+
+
+def refuse_rows_of_nothing(how: dict[str, Any]) -> None:
+    """Refuse --measured-where without a file whose rows it chooses."""
+    if how["measured_where"] is not None and not how["measured"]:
+        raise InvalidInput("--measured-where is for the rows of a --measured file; give one")
 
 
 def tell_warnings(frame: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import click
 from archscope.cli.cached import cached, of_one
 from archscope.cli.completion import references
 from archscope.cli.errors import remark
-from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
+from archscope.cli.options import Asked, OneOf, Size, WholeNumber, model_options
 from archscope.cli.tables import output_options, show_tables
 from archscope.errors import InvalidInput
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--checkpoint", metavar="FILE", help="Weights: .safetensors or a state dictionary.")
 @click.option("--samples", type=WholeNumber(), help="Samples for --gradient; 4.")
 @click.option("--seeds", type=WholeNumber(), help="Initialisations; 1.")
-@click.option("--max-memory", metavar="SIZE", help="What --gradient may take: 500MiB, 4GiB.")
+@click.option("--max-memory", type=Size(), help="What --gradient may take: 500MiB, 4GiB.")
 @output_options
 def depth(
     model: str,
@@ -47,7 +47,7 @@ def depth(
     checkpoint: str | None,
     samples: int | None,
     seeds: int | None,
-    max_memory: str | None,
+    max_memory: int | None,
     format: str | None,
     width: int | None,
     file: str | None,
@@ -57,11 +57,11 @@ def depth(
     MODEL is a name of `archscope list`, such as resnet50, or any other reference that
     `archscope table` takes.
     """
-    if not gradient and (data or checkpoint or max_memory or samples or seeds):
+    if not gradient and (data or checkpoint or max_memory is not None or samples or seeds):
         raise InvalidInput(
             "--data, --checkpoint, --samples, --seeds and --max-memory are for --gradient"
         )
-    if time and max_memory:
+    if time and max_memory is not None:
         raise InvalidInput("--max-memory is for gradients by path length, not --through-time")
     if gradient and count != "layers":
         raise InvalidInput("--gradient counts weight layers: leave out --count")
@@ -87,7 +87,7 @@ def depth(
         }
         if arguments["input"] is not None:
             measured["input"] = arguments["input"]
-        _measure(found, model, time, _bytes(max_memory), measured)
+        _measure(found, model, time, max_memory, measured)
     if time:
         _add_lags(found, model, options)
     show_tables(
@@ -126,17 +126,3 @@ def _read_data(file: str | None) -> dict[str, Any]:
         return {}
     inputs, targets = read_data(file)
     return {"inputs": inputs, "targets": targets}
-
-
-_UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
-
-
-def _bytes(text: str | None) -> int | None:
-    if text is None:
-        return None
-    digits = text.rstrip("BKMGTikmgtb ")
-    unit = text[len(digits) :].strip().upper() or "B"
-    try:
-        return int(float(digits) * _UNITS[unit])
-    except (KeyError, ValueError):
-        raise InvalidInput(f"--max-memory '{text}' is no size; write 500MiB or 4GiB") from None

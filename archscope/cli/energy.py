@@ -6,7 +6,7 @@ import click
 
 from archscope.cli.errors import INTERRUPTED, remark
 from archscope.cli.latency import Batches, inputs_of
-from archscope.cli.options import OneOf, WholeNumber, input_options, settings_of
+from archscope.cli.options import Number, OneOf, WholeNumber, input_options, settings_of
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES
 
@@ -23,7 +23,7 @@ from archscope.devices import DTYPES
     default="inference",
     help="Training is a forward and a backward pass.",
 )
-@click.option("--window", type=float, default=5.0, help="Seconds of a window, 5 or more.")
+@click.option("--window", type=Number(), default=5.0, help="Seconds of a window, 5 or more.")
 @click.option("--repeats", type=WholeNumber(), default=3, help="Windows, 3 or more.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the architecture.")
 @click.option("--seq-len", type=WholeNumber(), help="Steps of a sequence.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli.compare import Progress, of_study, tell_warnings
+from archscope.cli.compare import Progress, of_study, refuse_rows_of_nothing, tell_warnings
 from archscope.cli.compare import compare as compare_command
 from archscope.cli.errors import INTERRUPTED, models_print_to_stderr, remark
 from archscope.cli.options import settings_of
@@ -62,6 +62,7 @@ def explore(
     counts them now, of networks that still cost what the row says. A network that fails is a row
     that says why, and the exit status is 1.
     """
+    refuse_rows_of_nothing(how)
     refuse_unwritable(file, None, ("html",))
     if not Path(file).resolve().parent.is_dir():
         raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")

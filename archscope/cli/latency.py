@@ -11,6 +11,7 @@ from archscope.cli.options import (
     Number,
     OneOf,
     WholeNumber,
+    given_options,
     input_options,
     read_inputs,
     settings_of,
@@ -97,6 +98,7 @@ def latency(
     far. --format csv has every sample and condition. With --predict nothing is run: the latency
     is predicted from the device's ceilings, with an interval and its held-out error.
     """
+    _refuse_unused(given_options(ctx), layers=layers, predict=predict)
     given = inputs_of(model, inputs, inputs_from)
     options = settings_of(model, settings, seq_len)
     if predict:
@@ -118,6 +120,15 @@ def latency(
         show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)
     if status == "partial":
         ctx.exit(INTERRUPTED)
+
+
+def _refuse_unused(given: dict[str, str], *, layers: bool, predict: bool) -> None:
+    """What says how long to measure says nothing where something else decides."""
+    if layers and "precision" in given:
+        raise InvalidInput("--precision changes nothing with --layers; --max-seconds does")
+    for name in ("precision", "max_seconds"):
+        if predict and name in given:
+            raise InvalidInput(f"--predict measures nothing; leave {given[name]} out")
 
 
 def inputs_of(model: str, texts: tuple[str, ...], function: str | None) -> Any:

@@ -90,8 +90,10 @@ def memory(
     """
     if (over or fit is not None) and (asked.inputs_from or layers or figure):
         raise InvalidInput("--over and --fit go without --inputs-from, --layers and --plot")
-    if over and over[0] == "batch" and asked.batch is not None:
-        raise InvalidInput("--over batch=.. varies the batch; leave --batch out")
+    varies = over[0] if over else "batch" if fit is not None else None
+    if varies == "batch" and asked.batch is not None:
+        option = "--over batch=.." if over else "--fit"
+        raise InvalidInput(f"{option} varies the batch; leave --batch out")
     chosen = {name: value for name, value in execution.items() if value is not None}
     arguments = asked.arguments(model) | {"execution": chosen}
     if over or fit is not None:

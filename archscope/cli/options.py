@@ -98,7 +98,8 @@ class Asked:
 
     def options(self, model: str, own: Iterable[str] = ()) -> dict[str, Any]:
         """The options of the architecture, its ``own`` settings last."""
-        return settings_of(model, (*self.settings, *own), self.seq_len)
+        common = settings_of(model, self.settings, self.seq_len)
+        return {**common, **settings_of(model, own, None)}
 
     def arguments(self, model: str, own: Iterable[str] = ()) -> dict[str, Any]:
         """The keyword arguments of ``archscope.analyze``.
@@ -196,11 +197,14 @@ def names_of(option: str, text: str | None) -> list[str]:
     """The names of a list with commas; none if it is absent.
 
     Raises:
-        InvalidInput: it is there and has no name.
+        InvalidInput: it is there and has no name, or one twice.
     """
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
     if text is not None and not names:
         raise InvalidInput(f"{option} '{text}' has no name; see --help")
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInput(f"{option} has {name} twice")
     return names
 
 
@@ -254,6 +258,8 @@ def settings_of(model: str, settings: Iterable[str], seq_len: int | None) -> dic
             raise InvalidInput(f"--set {key}= is not an option of {model}; see --{key}")
         if key in ("model", "inputs", "kwargs", "name"):  # arguments of analyze
             raise InvalidInput(f"{model} has no option '{key}'")
+        if key in given:
+            raise InvalidInput(f"{key} is set twice, by --set {setting} at last; set it once")
         given[key] = _value(key, text.strip(), defaults.get(key))
     return given
 

@@ -70,6 +70,7 @@ def appearance(format: str | None, width: int | None, file: str | None) -> dict[
     from archscope.report.files import format_of
 
     if file is not None:
+        _refuse_directory(file)
         return {
             "format": format or format_of(file),
             "width": width or PIPED_WIDTH,
@@ -107,8 +108,7 @@ def refuse_unwritable(
         return
     from archscope.report.files import ENDINGS, format_of
 
-    if Path(file).is_dir():
-        raise InvalidInput(f"cannot write '{file}': it is a directory")
+    _refuse_directory(file)
     if file and not Path(file).parent.is_dir():
         raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")
 
@@ -120,6 +120,11 @@ def refuse_unwritable(
     told = ENDINGS.get(Path(file).suffix.lower(), "plain")
     if told not in (format, "plain"):  # a .txt file may hold any text
         raise InvalidInput(f"'{file}' ends as {told} does, but --format is {format}; drop one")
+
+
+def _refuse_directory(file: str) -> None:
+    if Path(file).is_dir():
+        raise InvalidInput(f"cannot write '{file}': it is a directory")
 
 
 def _draws_rules() -> bool:

@@ -14,7 +14,7 @@ from archscope.cli.errors import remark
 from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES, Device
-from archscope.errors import InvalidInput
+from archscope.errors import InvalidInput, unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ def own_times(path: str) -> pd.DataFrame:
     try:
         found = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        raise unreadable(path, error) from error
     if not set(_OWN_TIMES) <= set(found.columns):
         raise InvalidInput(
             f"{path} has no columns {' and '.join(_OWN_TIMES)}; "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.comparison.columns import records
 from archscope.comparison.expressions import parse
-from archscope.errors import InvalidInput
+from archscope.errors import InvalidInput, unreadable
 from archscope.trace.execution import DTYPES
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_measurements(file: str | Path) -> list[Row]:
         text = path.read_text(encoding="utf-8-sig")
         rows = _of_json(text) if path.suffix.lower() == ".json" else list(_of_csv(text))
     except (OSError, ValueError, csv.Error) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidInput(f"{path} holds no list of measurements")
     for row in rows:

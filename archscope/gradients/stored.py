@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import InvalidInput
+from archscope.errors import InvalidInput, unreadable
 from archscope.report.files import write_text
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _read(path: str | Path, kind: str) -> dict[str, Any]:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     if not isinstance(content, dict) or not {"kind", "about", "tables"} <= set(content):
         raise InvalidInput(f"{path} holds no measured gradients; archscope report --measure does")
     if content["kind"] != kind:

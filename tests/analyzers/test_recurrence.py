@@ -144,7 +144,7 @@ def test_measures_of_the_zoo(layers):
 def test_what_is_no_step_is_refused():
     with pytest.raises(InvalidInput, match="give one by itself"):
         through_time(nn.Sequential(nn.LSTM(2, 2)))
-    with pytest.raises(InvalidInput, match="one step needs inputs"):
+    with pytest.raises(InvalidInput, match="one step itself needs inputs"):
         through_time(DeepTransition())
     with pytest.raises(InvalidInput, match="takes 3 tensors and returns 2"):
         through_time(DeepTransition3(), ((1, 2), (1, 2), (1, 2)))

@@ -93,7 +93,7 @@ def test_through_time(run):
         (("vgg16", "--gradient", "--count", "macs"), "counts weight layers"),
         (("vgg16", "--gradient", "--data", "none.npy"), "no file none.npy"),
         (("vgg16", "--gradient", "--data", "x.csv"), "ends in .npy, .npz, .pt"),
-        (("vgg16", "--gradient", "--max-memory", "much"), "write 500MiB or 4GiB"),
+        (("vgg16", "--gradient", "--max-memory", "much"), "write 500MiB or 24GiB"),
         (("resnet20-cifar", "--gradient", "--max-memory", "1KiB"), "at least"),
         (("vgg16", "--through-time"), "one step"),
     ],
