@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from archscope.arguments import checked
 from archscope.plots.picture import Picture
-from archscope.plots.style import LINES, MARKERS, colours, styled
+from archscope.plots.style import COLOURS, LINES, MARKERS, colours, styled
 from archscope.plots.tables import (
     by_name,
     each,
@@ -25,6 +26,9 @@ from archscope.plots.tables import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MOST_INSIDE = 5  # networks whose key finds room inside of a panel
+_LINE = 0.17  # inches that a line of a key takes
 
 
 @checked(measured=each(gradient_lengths))
@@ -39,43 +43,74 @@ def depth(measured: Sequence[pd.DataFrame]) -> Figure:
         axis, and the share of the gradient with its 95 % interval and the effective depth marked.
     """
     with styled():
-        figure = Picture(figsize=(7, 6), layout="constrained")
+        many = len(measured) > _MOST_INSIDE
+        height = max(6, _LINE * len(measured) + 1) if many else 6
+        figure = Picture(figsize=(9.5 if many else 7, height), layout="constrained")
         counts, shares = figure.subplots(2, 1, sharex=True)
-        for i, (table, colour) in enumerate(zip(measured, colours(len(measured)), strict=True)):
-            _draw_counts(counts, table, colour, MARKERS[i % len(MARKERS)])
-            _draw_shares(shares, table, colour, MARKERS[i % len(MARKERS)])
+        for table, look in zip(measured, _looks(len(measured)), strict=True):
+            _draw_counts(counts, table, look)
+            _draw_shares(shares, table, look)
         counts.set_ylabel("paths of this length")
         shares.set_ylabel("share of the gradient\nat the input (%)")
         shares.set_xlabel("path length (weight layers)")
         shares.set_ylim(0, _highest(measured))
         shares.xaxis.set_major_locator(MaxNLocator(integer=True))
         _log_of_integers(counts)
-        counts.legend(title="number of paths")
-        shares.legend(title="effective depth")
+        if many:
+            texts = [f"{_counted(table)}, {_effective(table)}" for table in measured]
+            title = "number of paths, effective depth"
+            _beside(figure, counts.get_lines(), texts, title)
+        else:
+            counts.legend(title="number of paths")
+            shares.legend(title="effective depth")
         _footnote(figure, measured)
     return figure
 
 
-def _draw_counts(axes: Axes, table: pd.DataFrame, colour: str, marker: str) -> None:
+def _looks(number: int) -> list[dict[str, Any]]:
+    """Colours, which repeat after seven with other markers and other lines."""
+    turns = [i // len(COLOURS) for i in range(number)]
+    return [
+        {
+            "color": colour,
+            "marker": MARKERS[(i + turn) % len(MARKERS)],
+            "ls": LINES[turn % len(LINES)],
+        }
+        for i, (colour, turn) in enumerate(zip(colours(number), turns, strict=True))
+    ]
+
+
+def _beside(figure: Figure, lines: Sequence[Line2D], texts: Sequence[str], title: str) -> None:
+    """A key to the right of the panels, which many networks would not leave room for inside."""
+    figure.legend(lines, texts, title=title, loc="outside right upper", fontsize=8)
+
+
+def _counted(table: pd.DataFrame) -> str:
+    return f"{table.attrs['model']}: {_power(sum(n for n in table['paths'] if n))}"
+
+
+def _effective(table: pd.DataFrame) -> str:
+    return f"{table.attrs['effective_depth']:.1f}"
+
+
+def _draw_counts(axes: Axes, table: pd.DataFrame, look: dict[str, Any]) -> None:
     taken = [(k, n) for k, n in zip(table["length"], table["paths"], strict=True) if n]
     # Numbers of paths may be beyond floats: the axis shows their logarithm.
     heights = [_log10(n) for _, n in taken]
     size = 7 if len(taken) == 1 else 3
-    number = sum(n for _, n in taken)
-    label = f"{table.attrs['model']}: {_power(number)}"
-    axes.plot([k for k, _ in taken], heights, marker=marker, color=colour, ms=size, label=label)
+    axes.plot([k for k, _ in taken], heights, ms=size, label=_counted(table), **look)
 
 
-def _draw_shares(axes: Axes, table: pd.DataFrame, colour: str, marker: str) -> None:
+def _draw_shares(axes: Axes, table: pd.DataFrame, look: dict[str, Any]) -> None:
+    colour = look["color"]
     table = table[[bool(n) for n in table["paths"]]]
     effective = table.attrs["effective_depth"]
-    label = f"{table.attrs['model']}: {effective:.1f}"
+    label = f"{table.attrs['model']}: {_effective(table)}"
     if len(table) == 1:
-        axes.axvline(effective, color=colour, lw=2, label=f"{label}, all on one path")
+        single = f"{label}, all on one path"
+        axes.axvline(effective, color=colour, ls=look["ls"], lw=2, label=single)
         return
-    axes.plot(
-        table["length"], 100 * table["share"], marker, color=colour, ms=3, ls="-", label=label
-    )
+    axes.plot(table["length"], 100 * table["share"], ms=3, label=label, **look)
     if table.attrs["runs"] > 1:
         low, high = 100 * table["share_low"], 100 * table["share_high"]
         axes.fill_between(table["length"], low, high, color=colour, alpha=0.25, lw=0)
@@ -115,25 +150,29 @@ def gradient_flow(flows: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
         flows: for each panel, by its title, tables of ``archscope.gradient_flow``. The panels stand
             side by side and share their axis of norms.
     """
+    most = max(map(len, flows.values()), default=0)
     with styled():
-        figure = Picture(figsize=(1.5 + 3.6 * len(flows), 3.8), layout="constrained")
+        height = 3.8 if most <= _MOST_INSIDE else max(3.8, _LINE * most + 1.4)
+        figure = Picture(figsize=(1.5 + 3.6 * len(flows), height), layout="constrained")
         panels = figure.subplots(1, len(flows), sharey=True, squeeze=False)[0]
         for axes, (title, tables) in zip(panels, flows.items(), strict=True):
-            for i, (table, colour) in enumerate(zip(tables, colours(len(tables)), strict=True)):
+            for table, look in zip(tables, _looks(len(tables)), strict=True):
                 axes.plot(
                     table["layer"],
                     table["gradient_norm"],
-                    color=colour,
-                    marker=MARKERS[i % len(MARKERS)],
                     markevery=max(len(table) // 8, 1),
                     ms=4,
                     lw=1.2,
                     label=table.attrs["model"],
+                    **look,
                 )
             axes.set_title(title)
             axes.set_xlabel("weight layer, counted from the input")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.legend()
+            if len(tables) <= _MOST_INSIDE:
+                axes.legend()
+            else:
+                axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
         _log_axis(panels[0])
         panels[0].set_ylabel("norm of the loss's gradient\nat the layer's output")
         _footnote(figure, [table for tables in flows.values() for table in tables])
@@ -219,4 +258,4 @@ def _log_axis(axes: Axes) -> None:
 def _footnote(figure: Figure, tables: Sequence[pd.DataFrame]) -> None:
     """The conditions under which all was measured."""
     conditions = dict.fromkeys(table.attrs["conditions"] for table in tables)
-    figure.supxlabel("; ".join(conditions), fontsize=7.5, color="#555555")
+    figure.supxlabel("; ".join(conditions), fontsize=7.5, color="#555555", wrap=True)

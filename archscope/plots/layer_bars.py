@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -13,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from archscope.arguments import checked, inches, texts
 from archscope.errors import InvalidInput
 from archscope.plots.captions import caption
+from archscope.plots.labels import text_width
 from archscope.plots.points import number, text
 from archscope.plots.sheet import Block, Entry, begin, finish, patch
 from archscope.plots.spans import parts
@@ -110,8 +112,18 @@ def layers(
         sheet.key.append(Block("kind", tuple(entries)))
         model = text(frame.attrs.get("model"))
         if model:
-            sheet.panels[0].set_title(model, loc="left", parse_math=False)
+            title = _fitting(model, sheet.width)
+            sheet.panels[0].set_title(title, loc="left", parse_math=False)
         return finish(sheet, caption(text(frame.attrs.get("conditions"))), f"{model} by layer")
+
+
+def _fitting(title: str, width: float) -> str:
+    """A title without its middle where it is longer than the axes."""
+    size = rcParams["axes.titlesize"]
+    most = int(0.7 * width / text_width(title, size) * len(title))
+    if most >= len(title):
+        return title
+    return f"{title[: most // 2]}…{title[-(most // 2) :]}"
 
 
 def _chosen(frame: pd.DataFrame, columns: Sequence[str] | None) -> list[str]:
@@ -144,7 +156,11 @@ def _draw(axes: Axes, values: Sequence[float], shades: Sequence[str], cost: Cost
     axes.grid(axis="x", visible=False)
     axes.tick_params(axis="x", which="both", length=0)
     total = sum(values)
-    written = count(round(total)) if cost.units is _COUNTS else f"{total / scale:.3g} {unit}"
+    if cost.units is _COUNTS:
+        written = count(round(total))
+    else:
+        of_total, times = next((u for u in cost.units if total >= u[1]), cost.units[-1])
+        written = f"{total / times:.3g} {of_total}"
     axes.annotate(
         f"total {written}",
         (1, 1),

@@ -324,7 +324,8 @@ def _words(figure: Figure, frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bo
     room = 72 * (figure.get_figwidth() - _LEFT) - 4
     size = min(_TITLE, *(_TITLE * room / text_width(line, _TITLE) for line in lines))
     axes.set_title("\n".join(lines), loc="left", fontsize=size, parse_math=False)
-    figure.text(0.02, 0.02, _footnote(frame, dots, narrow), fontsize=6, color=GREY, va="bottom")
+    words = _footnote(frame, dots, narrow)
+    figure.text(0.02, 0.02, words, fontsize=6, color=GREY, va="bottom", wrap=True)
 
 
 def _footnote(frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bool) -> str:

@@ -57,3 +57,26 @@ def test_through_time_joins_curves_that_coincide():
     assert labels(lengths) == ["lstm shortest, gru shortest", "lstm longest, gru longest"]
     assert labels(gradients) == ["LSTM: h", "LSTM: c"]
     assert len(plots.through_time(static).axes) == 1
+
+
+def test_many_networks_have_their_key_beside_the_panels_and_looks_of_their_own():
+    table = archscope.gradient_paths("resnet20-cifar", samples=1)
+    figure = plots.depth([table] * 12)
+    (key,) = figure.legends
+    assert len(key.get_texts()) == 12 and not any(axes.get_legend() for axes in figure.axes)
+    figure.draw_without_rendering()
+    box = key.get_window_extent()
+    assert all(axes.get_window_extent().x1 < box.x0 for axes in figure.axes)
+    assert box.y0 >= 0 and box.x1 <= figure.bbox.x1
+    lines = figure.axes[0].get_lines()
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+    assert len(looks) == 12
+
+
+def test_conditions_stay_inside_of_a_narrow_figure():
+    flow = archscope.gradient_flow("resnet20-cifar", samples=1)
+    figure = plots.gradient_flow({"residual": [flow]})
+    figure.draw_without_rendering()
+    (words,) = [text for text in figure.texts if text.get_text() == figure.get_supxlabel()]
+    box = words.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1

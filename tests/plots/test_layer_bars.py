@@ -49,3 +49,14 @@ def test_wrong_columns_are_refused(frame):
         plots.layers(frame, columns=["colour"])
     with pytest.raises(InvalidInput, match="no rows"):
         plots.layers(frame[frame["macs"] < 0], columns=["macs"])
+
+
+def test_a_total_has_its_own_unit_and_a_long_name_stays_inside(frame):
+    wide = frame.assign(output_bytes=1000)
+    wide.attrs = {"model": "a_directory_and_a_module.py:" + "AClassWithALongName" * 8}
+    figure = plots.layers(wide, columns=["output_bytes"])
+    (axes,) = figure.axes
+    size = 1000 * (len(frame) - (frame["kind"] == "Input").sum()) / 1024
+    assert axes.get_ylabel() == "output (B)"
+    assert f"total {size:.3g} KiB" in [text.get_text() for text in axes.texts]
+    assert_inside(figure)
