@@ -118,10 +118,18 @@ class Grid:
         for analysis in self.analyses:
             if analysis == "training" and setting.mode == "training":
                 continue  # the memory of that mode is the same
-            if analysis == "effective_depth" and setting.mode == "training":
-                continue  # it is of the network in evaluation
+            if analysis == "effective_depth" and not self._is_first_of_its_input(setting):
+                continue  # it is measured once, and stands in all rows of that input
             for device in self.device if analysis in MEASURED else ("",):
                 yield analysis, device
+
+    def _is_first_of_its_input(self, setting: Setting) -> bool:
+        """Effective depth takes samples of its own, in evaluation and in the network's own dtype.
+
+        So neither the batch nor the dtype of a setting has a part in it.
+        """
+        first = (self.batch[0], (self.dtype or (None,))[0], "inference")
+        return (setting.batch, setting.dtype, setting.mode) == first
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 State = Literal["done", "failed"]
@@ -26,6 +26,11 @@ class Setting:
     def text(self) -> str:
         """The same as JSON, of which there is one for each setting."""
         return json.dumps({**vars(self), "options": dict(self.options)}, sort_keys=True)
+
+    @property
+    def text_of_input(self) -> str:
+        """The same for all batches, dtypes and modes of a network with that input."""
+        return replace(self, batch=1, dtype=None, mode="inference").text
 
     @property
     def text_of_options(self) -> str:

@@ -120,13 +120,21 @@ def _matching(
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
     """The rows as dictionaries, in the order of the grid, without what other rows decide."""
-    for _, cells in groupby(store.cells(), key=lambda cell: cell["setting_id"]):
-        yield from _rows_of(list(cells))
+    depths = {
+        Setting.read(cell["setting"]).text_of_input: cell for cell in store.cells("effective_depth")
+    }
+    for _, group in groupby(store.cells(), key=lambda cell: cell["setting_id"]):
+        cells = list(group)
+        setting = Setting.read(cells[0]["setting"])
+        depth = depths.get(setting.text_of_input)
+        has_own = any(cell["analysis"] == "effective_depth" for cell in cells)
+        if depth is not None and not has_own and setting.mode == "inference":
+            cells.append(depth)
+        yield from _rows_of(setting, cells)
 
 
-def _rows_of(cells: list[sqlite3.Row]) -> Iterator[dict[str, Any]]:
+def _rows_of(setting: Setting, cells: list[sqlite3.Row]) -> Iterator[dict[str, Any]]:
     """One row, or one for each device that was measured on."""
-    setting = Setting.read(cells[0]["setting"])
     derived = [cell for cell in cells if not cell["device"]]
     devices = dict.fromkeys(cell["device"] for cell in cells if cell["device"])
     for device in devices or [None]:
@@ -146,6 +154,8 @@ def _row(setting: Setting, cells: list[sqlite3.Row], device: str | None) -> dict
     for cell in cells:
         values = json.loads(cell["result"] or "{}")
         wanted = _MEASURED.get(cell["analysis"], values)
+        if cell["setting"] != setting.text:  # an effective depth, at the batch of another row
+            wanted = [name for name in wanted if name not in ("batch", "input_shape")]
         row |= {name: values[name] for name in wanted if name in values}
     if "input_shape" in row:
         row["input_shape"] = tuple(row["input_shape"])

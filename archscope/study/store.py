@@ -284,12 +284,13 @@ class Store:
         )
         return {"pending": 0, "done": 0, "failed": 0} | {row["state"]: row["cells"] for row in rows}
 
-    def cells(self) -> Iterator[sqlite3.Row]:
-        """The current cells, those of one setting one after the other."""
+    def cells(self, analysis: str | None = None) -> Iterator[sqlite3.Row]:
+        """The current cells, or those of one analysis; of one setting one after the other."""
         return self.connection.execute(
             "SELECT setting_id, setting, analysis, device, state, reason, result FROM cells"
             " JOIN settings ON settings.id = setting_id WHERE current = 1"
-            " ORDER BY setting_id, device, cells.id"
+            " AND (?1 IS NULL OR analysis = ?1) ORDER BY setting_id, device, cells.id",
+            [analysis],
         )
 
     def sorted_cells(self) -> Iterator[sqlite3.Row]:

@@ -16,7 +16,7 @@ from archscope import study
 from archscope.comparison.columns import COLUMNS
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.compare import tables
-from archscope.study import results
+from archscope.study import results, work
 from archscope.study.records import Cell, Limits, Measurement, Result, Setting, Task
 from archscope.study.store import PENDING_PAGE, PlannedCell, Store
 from archscope.study.work import results_of
@@ -206,3 +206,27 @@ def test_energy_is_measured_at_the_size_or_input_that_is_asked_for(networks, mon
     assert measured("resnet18") is None
     assert measured("resnet18", size=64) == [2, 3, 64, 64]
     assert measured("networks.py:Good", inputs=("8",)) == [2, 8]
+
+
+def test_effective_depth_is_measured_once_for_an_input_and_stands_in_all_its_rows(
+    networks, monkeypatch
+):
+    measured = []
+
+    def depth(setting):
+        measured.append((setting.batch, setting.inputs))
+        return {"batch": setting.batch, "input_shape": [setting.batch, 8], "effective_depth": 1.5}
+
+    monkeypatch.setattr(work, "_effective_depth", depth)
+    asked = {"models": ["networks.py:Good"], "input": ["8", "2x8"], "dtype": ["fp32", "bf16"]}
+    study.run("s.db", [study.Grid.of({**asked, "batch": [4], "analyses": ["compute"]})], Serial())
+    whole = {**asked, "batch": [2, 4], "mode": ["training", "inference"]}
+    whole["analyses"] = ["compute", "effective_depth"]
+    study.run("s.db", [study.Grid.of(whole)], Serial())
+    assert measured == [(2, ("8",)), (2, ("2x8",))]
+    frame = study.frame("s.db")
+    assert len(frame) == 2 * 2 * 2 * 2
+    assert frame["effective_depth"].notna().equals(frame["mode"] == "inference")
+    assert all(
+        shape[0] == batch for shape, batch in zip(frame["input_shape"], frame["batch"], strict=True)
+    )
