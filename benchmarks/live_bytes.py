@@ -1,4 +1,4 @@
-"""Bytes that torch's CPU allocator holds while a function runs, from ``torch.profiler``.
+"""Bytes that torch's allocator holds while a function runs, from ``torch.profiler``.
 
 A kernel may take memory for itself and give it back before it returns: oneDNN a reordered copy of
 weights or input, batch normalisation's backward a buffer of partial sums. Those are workspaces.
@@ -43,14 +43,15 @@ class LiveBytes:
     changes: tuple[int, ...]  # without workspaces, in order
 
 
-def live_bytes(run: Callable[[], Any]) -> LiveBytes:
-    """Run a function twice, the second time watched."""
+def live_bytes(run: Callable[[], Any], device: str = "cpu") -> LiveBytes:
+    """Run a function twice, the second time watched; of the memory of that kind of device."""
     run()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         result = run()
     del result
     tree = profiler.profiler.kineto_results.experimental_event_tree()
-    events = _of_this_run(sorted(_allocations(tree, ()), key=lambda event: event.time))
+    found = _allocations(tree, (), device)
+    events = _of_this_run(sorted(found, key=lambda event: event.time))
     workspace = _workspaces(events)
     changes = tuple(event.bytes for i, event in enumerate(events) if i not in workspace)
     named: Counter[str] = Counter()
@@ -64,15 +65,18 @@ def live_bytes(run: Callable[[], Any]) -> LiveBytes:
     )
 
 
-def _allocations(tree: Any, running: tuple[tuple[int, str], ...]) -> Iterator[Allocation]:
+def _allocations(
+    tree: Any, running: tuple[tuple[int, str], ...], device: str
+) -> Iterator[Allocation]:
     for event in tree:
         if event.tag == _EventType.Allocation:
             extra = event.extra_fields
-            yield Allocation(event.start_time_ns, extra.ptr, extra.alloc_size, running)
+            if extra.device.type == device:
+                yield Allocation(event.start_time_ns, extra.ptr, extra.alloc_size, running)
             inside = running
         else:
             inside = (*running, (event.start_time_ns, event.name))
-        yield from _allocations(event.children, inside)
+        yield from _allocations(event.children, inside, device)
 
 
 def _of_this_run(events: list[Allocation]) -> list[Allocation]:

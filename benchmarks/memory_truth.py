@@ -1,16 +1,19 @@
-"""Predicted peak memory beside what a GPU's allocator reports.
+"""Predicted peak memory beside what a GPU's allocator reports, in one command of ten minutes.
 
-    python -m benchmarks.memory_truth [--quick]
+    python -m benchmarks.memory_truth [--quick] [--out FOLDER]
 
 Every network in inference and in training, with SGD and with Adam, in float32 and under bf16
-autocast, each in a process of its own: the model and its inputs are put on the device, one step
-warms libraries and optimizer state up, then the peak of `torch.cuda.max_memory_allocated` over one
-more step is compared with what archscope predicts without a device. Three predictions: bytes as
-requested, in the blocks of the caching allocator (what the counter counts), and these with the
-matrix library's workspace, which is measured on its own first. Then the largest batch that `--fit`
-answers for the device's memory is run, and 1.1 times it, which should fail.
+autocast: the model and its inputs are put on the device, one step warms libraries and optimizer
+state up, then the peak of `torch.cuda.max_memory_allocated` over one more step is compared with
+what archscope predicts without a device, in the blocks of the caching allocator. Two things belong
+to libraries and not to the model, and are measured apart: the workspaces that the matrix library
+keeps, which are there before the network is, and what a kernel takes and gives back before it
+returns (a convolution's workspace), by `torch.profiler`. Then the largest batch that `--fit` gives
+for the device's memory is run, and 1.1 times it, which should fail.
 
-Without a GPU it says so and writes nothing.
+Each network has a process of its own, some run at a time. Rows are kept as they are made: the same
+command goes on where it ended. What fails is a row that says why. Without a GPU it says so and
+writes nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +24,12 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 import click
@@ -36,6 +41,8 @@ from archscope.analyzers.allocator import allocator
 from archscope.scaling import memory_law
 from archscope.sources import resolve
 from archscope.trace import trace
+from benchmarks.live_bytes import live_bytes
+from benchmarks.resumable import Rows
 
 DATA = Path(__file__).parents[1] / "reports" / "data"
 NETWORKS = """
@@ -47,7 +54,9 @@ NETWORKS = """
 """
 QUICK = ("alexnet", "resnet18", "torchvision:vit_b_16", "lstm")
 FIT = ("resnet50", "vgg16", "torchvision:vit_b_16")
+FITTED = "largest batch, training adam"
 BATCH = 16
+LEAST = 10.0  # s, without which a network is not begun
 
 
 @dataclass(frozen=True)
@@ -81,14 +90,25 @@ class Row:
     batch: int
     measured: int  # torch.cuda.max_memory_allocated
     measured_reserved: int
-    workspace: int  # of the matrix library, measured by a product of its own
+    workspace: int  # held by libraries before the network was there
+    kernels: int  # what kernels took for themselves at the peak, and gave back
     requested: int
     allocated: int  # predicted, in blocks
     reserved: int  # predicted, in segments
 
     @property
     def error(self) -> float:
-        return (self.allocated + self.workspace) / self.measured - 1
+        """Of the prediction, with libraries' workspaces set apart."""
+        return (self.allocated + self.workspace) / (self.measured - self.kernels) - 1
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Of one step that is not the first, in bytes."""
+
+    allocated: int
+    reserved: int
+    kernels: int  # of ``allocated``, what kernels took for themselves
 
 
 class Device(Protocol):
@@ -97,13 +117,11 @@ class Device(Protocol):
     name: str
     total_bytes: int
 
-    def peak_of_step(
-        self, model: nn.Module, inputs: tuple[Any, ...], setting: Setting
-    ) -> tuple[int, int]:
-        """The most bytes allocated and reserved during one step that is not the first."""
+    def peak_of_step(self, model: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Peak:
+        """The most bytes during one step that is not the first."""
 
     def workspace(self) -> int:
-        """What the matrix library keeps."""
+        """What libraries hold before there is a network."""
 
     def conditions(self) -> dict[str, str]:
         """Driver and versions."""
@@ -117,9 +135,8 @@ class Cuda:
         self.name = properties.name
         self.total_bytes = properties.total_memory
 
-    def peak_of_step(
-        self, model: nn.Module, inputs: tuple[Any, ...], setting: Setting
-    ) -> tuple[int, int]:
+    def peak_of_step(self, model: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Peak:
+        torch.cuda.empty_cache()
         model = model.to_empty(device="cuda").train(setting.mode == "training")
         for tensor in (*model.parameters(), *model.buffers()):
             tensor.data.zero_()
@@ -131,15 +148,24 @@ class Cuda:
             torch.cuda.reset_peak_memory_stats()
             step(model, given, setting, optimizer)
             torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+        allocated, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+
+        def from_nothing() -> None:
+            step(model, given, setting, optimizer)
+            model.zero_grad(set_to_none=True)
+
+        live = live_bytes(from_nothing, "cuda")
+        return Peak(allocated, reserved, live.peak - live.peak_without_workspaces)
 
     def workspace(self) -> int:
-        before = torch.cuda.memory_allocated()
-        matrix = torch.ones(64, 64, device="cuda")
-        product = matrix @ matrix
-        del matrix, product
+        """The backward pass has a thread of its own, and with it a handle and a workspace."""
+        for dtype in (torch.float32, torch.bfloat16):
+            matrix = torch.ones(64, 64, device="cuda", dtype=dtype, requires_grad=True)
+            nn.functional.linear(matrix @ matrix, matrix, matrix[0]).sum().backward()
+            del matrix
+        gc.collect()
         torch.cuda.synchronize()
-        return torch.cuda.memory_allocated() - before
+        return torch.cuda.memory_allocated()
 
     def conditions(self) -> dict[str, str]:
         asked = ["nvidia-smi", "--query-gpu=driver_version,memory.total", "--format=csv,noheader"]
@@ -193,14 +219,15 @@ def compare(device: Device, name: str, setting: Setting, batch: int = BATCH) -> 
     )
     predicted = allocator(recorded)
     workspace = device.workspace()
-    measured, reserved = device.peak_of_step(subject.model, subject.inputs, setting)
+    peak = device.peak_of_step(subject.model, subject.inputs, setting)
     return Row(
         model=name,
         setting=setting.label,
         batch=batch,
-        measured=measured,
-        measured_reserved=reserved,
+        measured=peak.allocated,
+        measured_reserved=peak.reserved,
         workspace=workspace,
+        kernels=peak.kernels,
         requested=predicted.requested,
         allocated=predicted.allocated,
         reserved=predicted.reserved,
@@ -237,79 +264,150 @@ def fits(device: Device, name: str, setting: Setting) -> dict[str, Any]:
     return {"model": name, "setting": setting.label, "largest": largest, "outcome": outcome}
 
 
-def write(device: Device, rows: list[Row], fitted: list[dict[str, Any]], folder: Path) -> None:
-    """The table, with its conditions beside it."""
+def write(device: Device, rows: list[dict[str, Any]], folder: Path) -> str:
+    """The table, with its conditions beside it; returns the verdict."""
     folder.mkdir(parents=True, exist_ok=True)
-    frame = pd.DataFrame([{**asdict(row), "error": row.error} for row in rows])
-    frame.to_csv(folder / "memory_truth.csv", index=False)
+    compared = [row for row in rows if row["setting"] != FITTED]
+    pd.DataFrame(compared).to_csv(folder / "memory_truth.csv", index=False)
+    verdict = summary(compared)
     conditions = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         **device.conditions(),
-        "summary": summary(rows),
-        "fit": fitted,
+        "summary": verdict,
+        "fit": [row for row in rows if row["setting"] == FITTED],
     }
     (folder / "memory_truth.json").write_text(json.dumps(conditions, indent=2) + "\n", "utf-8")
+    return verdict
 
 
-def summary(rows: list[Row]) -> str:
+def summary(rows: list[dict[str, Any]]) -> str:
     """The verdict."""
-    errors = [abs(row.error) for row in rows]
-    worst = max(rows, key=lambda row: abs(row.error))
+    measured = [row for row in rows if row["status"] == "ok"]
+    failed = f"; {len(rows) - len(measured)} failed" if len(rows) > len(measured) else ""
+    if not measured:
+        return f"no run was measured{failed}"
+    errors = [abs(row["error"]) for row in measured]
+    worst = max(measured, key=lambda row: abs(row["error"]))
     return (
-        f"{len(rows)} runs: median error {100 * statistics.median(errors):.2f} %, worst "
-        f"{100 * abs(worst.error):.2f} % ({worst.model}, {worst.setting})"
+        f"{len(measured)} runs: median error {100 * statistics.median(errors):.2f} %, worst "
+        f"{100 * abs(worst['error']):.2f} % ({worst['model']}, {worst['setting']}){failed}"
     )
 
 
-def runs(quick: bool) -> Iterator[tuple[str, Setting]]:
-    for name in QUICK if quick else NETWORKS.split():
-        for setting in SETTINGS:
-            yield name, setting
+def answers(device: Device, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of one network, a setting at a time; what fails is a row."""
+    for setting in SETTINGS:
+        row: dict[str, Any] = {"model": name, "setting": setting.label, "batch": BATCH}
+        try:
+            found = compare(device, name, setting)
+            yield {**row, "status": "ok", **asdict(found), "error": found.error}
+        except Exception as error:
+            yield {**row, "status": _told(error)}
+
+
+def answer_of_fit(device: Device, name: str) -> dict[str, Any]:
+    """The row of the largest batch."""
+    row: dict[str, Any] = {"model": name, "setting": FITTED}
+    try:
+        return {**row, "status": "ok", **fits(device, name, Setting("training", "adam")), **row}
+    except Exception as error:
+        return {**row, "status": _told(error)}
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, torch.OutOfMemoryError):
+        return "out of memory"
+    return f"failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Four networks instead of all.")
 @click.option("--fit/--no-fit", default=True, help="Try the largest batches.")
-@click.option("--one", nargs=4, hidden=True, help="One run, for a process of its own.")
+@click.option("--out", default=DATA, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--budget", default=540.0, help="Seconds; what there is no time for is left.")
+@click.option("--jobs", default=None, type=int, help="Networks at a time; one for each 16 GB.")
+@click.option("--afresh", is_flag=True, help="Forget what an earlier run left.")
+@click.option("--one", hidden=True, help="One network, in this process.")
 @click.option("--one-fit", hidden=True)
-def main(quick: bool, fit: bool, one: tuple[str, ...] | None, one_fit: str | None) -> None:
+def main(
+    quick: bool,
+    fit: bool,
+    out: Path,
+    budget: float,
+    jobs: int | None,
+    afresh: bool,
+    one: str | None,
+    one_fit: str | None,
+) -> None:
     """Compare with the GPU of this machine."""
     if not torch.cuda.is_available():
         raise click.ClickException("no GPU here: nothing is measured, nothing is written")
     device = Cuda()
-    if one:
-        name, mode, optimizer, amp = one
-        row = compare(device, name, Setting(mode, optimizer or None, amp or None))
-        click.echo(json.dumps(asdict(row)))
+    if one or one_fit:
+        for row in answers(device, one) if one else [answer_of_fit(device, str(one_fit))]:
+            click.echo(json.dumps(row))
         return
-    if one_fit:
-        click.echo(json.dumps(fits(device, one_fit, Setting("training", "adam"))))
-        return
-    rows = []
-    for name, setting in runs(quick):
-        click.echo(f"{name}, {setting.label}", err=True)
-        answer = _apart("--one", name, setting.mode, setting.optimizer or "", setting.amp or "")
-        if answer is not None:
-            rows.append(Row(**answer))
-            click.echo(f"  {100 * rows[-1].error:+.2f} %", err=True)
-    tried = FIT[:1] if quick else FIT
-    fitted = [found for name in tried if fit and (found := _apart("--one-fit", name))]
-    write(device, rows, fitted, DATA)
-    click.echo(summary(rows))
-    sys.exit(max(abs(row.error) for row in rows) >= 0.02)
+    rows = Rows(out / "memory_truth.unfinished.jsonl", ("model", "setting"), afresh=afresh)
+    until = monotonic() + budget
+    at_once = jobs or max(1, min(4, device.total_bytes // (16 * 10**9)))
+    labels = [setting.label for setting in SETTINGS]
+    try:
+        networks = QUICK if quick else NETWORKS.split()
+        _measure("--one", _missing(networks, labels, rows), rows, until, at_once)
+        if fit:
+            tried = _missing(FIT[:1] if quick else FIT, [FITTED], rows)
+            _measure("--one-fit", tried, rows, until, 1)
+    except KeyboardInterrupt:
+        click.echo("interrupted: the same command goes on from here", err=True)
+    verdict = write(device, rows.all, out)
+    click.echo(verdict)
+    if left := _missing(networks, labels, rows):
+        click.echo(f"no time was left for {', '.join(left)}; the same command goes on with them")
+    errors = [abs(row["error"]) for row in rows.all if "error" in row]
+    sys.exit(bool(left) or not errors or max(errors) >= 0.02)
 
 
-def _apart(*arguments: str) -> dict[str, Any] | None:
-    """A run in a process of its own: the allocator starts empty."""
-    command = [sys.executable, "-m", "benchmarks.memory_truth", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _missing(networks: Sequence[str], settings: Sequence[str], rows: Rows) -> list[str]:
+    return [
+        name
+        for name in networks
+        if not all(rows.has(model=name, setting=setting) for setting in settings)
+    ]
+
+
+def _measure(what: str, names: Sequence[str], rows: Rows, until: float, at_once: int) -> None:
+    """Keep the rows of these networks, some networks at a time, as long as there is time."""
+    with ThreadPoolExecutor(at_once) as pool:
+        for found in pool.map(lambda name: _apart(what, name, until), names):
+            for row in found:
+                if not rows.has(model=row["model"], setting=row["setting"]):
+                    rows.add(row)
+                    error = f"{100 * row['error']:+.2f} %" if "error" in row else row["status"]
+                    click.echo(f"{row['model']}, {row['setting']}: {error}", err=True)
+
+
+def _apart(what: str, name: str, until: float) -> list[dict[str, Any]]:
+    """The rows of a process of its own, whose allocator starts empty; none when time is up."""
+    seconds = until - monotonic()
+    if seconds < LEAST:
+        return []
+    command = [sys.executable, "-m", "benchmarks.memory_truth", what, name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return []
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode:
-        click.echo(f"  failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}", err=True)
-        return None
-    return json.loads(done.stdout.strip().splitlines()[-1])
+        line = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        there = {row["setting"] for row in rows}
+        labels = [setting.label for setting in SETTINGS] if what == "--one" else [FITTED]
+        for label in labels:
+            if label not in there:
+                rows.append({"model": name, "setting": label, "status": f"failed: {line}"})
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The comparison with a GPU's allocator, on a GPU that allocates on paper."""
 
 import json
+from time import monotonic
 
 import pytest
 import torch
@@ -9,7 +10,18 @@ from click.testing import CliRunner
 from archscope.analyzers.allocator import allocator
 from archscope.trace import trace
 from benchmarks import memory_truth
-from benchmarks.memory_truth import Setting, compare, fits, summary, write
+from benchmarks.memory_truth import (
+    FITTED,
+    Peak,
+    Setting,
+    _apart,
+    answer_of_fit,
+    answers,
+    compare,
+    fits,
+    summary,
+    write,
+)
 
 
 class PaperDevice:
@@ -25,7 +37,9 @@ class PaperDevice:
         held = allocator(recorded)
         if held.allocated + self.workspace() > self.total_bytes:
             raise torch.OutOfMemoryError("no more paper")
-        return int((held.allocated + self.workspace()) * (1 + self.more)), held.reserved
+        kernels = 4096  # as a convolution's workspace
+        held_now = int((held.allocated + self.workspace()) * (1 + self.more))
+        return Peak(held_now + kernels, held.reserved, kernels)
 
     def workspace(self):
         return 8 * 2**20
@@ -43,12 +57,40 @@ def test_a_device_that_is_as_predicted_has_no_error(setting):
 
 def test_a_device_that_holds_more_shows_it_and_is_written_with_its_conditions(tmp_path):
     device = PaperDevice(more=0.1)
-    rows = [compare(device, name, Setting("inference")) for name in ("resnet20-cifar", "lstm")]
-    assert all(row.error == pytest.approx(1 / 1.1 - 1, abs=1e-6) for row in rows)
-    assert "worst 9.09 %" in summary(rows)
-    write(device, rows, [], tmp_path)
-    assert json.loads((tmp_path / "memory_truth.json").read_text())["device"] == "paper"
-    assert len((tmp_path / "memory_truth.csv").read_text().splitlines()) == 3
+    rows = [*answers(device, "resnet20-cifar"), *answers(device, "lstm")]
+    assert all(row["error"] == pytest.approx(1 / 1.1 - 1, abs=1e-6) for row in rows)
+    assert "10 runs" in summary(rows) and "worst 9.09 %" in summary(rows)
+    fitted = answer_of_fit(PaperDevice(total_bytes=2**28), "resnet20-cifar")
+    assert (fitted["setting"], fitted["status"]) == (FITTED, "ok")
+    write(device, [*rows, fitted], tmp_path)
+    written = json.loads((tmp_path / "memory_truth.json").read_text())
+    assert written["device"] == "paper" and len(written["fit"]) == 1
+    assert len((tmp_path / "memory_truth.csv").read_text().splitlines()) == 1 + len(rows)
+
+
+def test_what_fails_is_a_row_and_the_other_settings_go_on():
+    class Small(PaperDevice):
+        def peak_of_step(self, model, inputs, setting):
+            if setting.mode == "training":
+                raise torch.OutOfMemoryError("no more paper")
+            if setting.amp:
+                raise ValueError("odd\nmore")
+            return super().peak_of_step(model, inputs, setting)
+
+    rows = list(answers(Small(), "resnet20-cifar"))
+    assert [row["status"] for row in rows] == ["ok", "failed: ValueError: odd"] + 3 * [
+        "out of memory"
+    ]
+    assert summary(rows).endswith("; 4 failed")
+    assert summary(rows[1:]) == "no run was measured; 4 failed"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it is to fail without a GPU")
+def test_a_process_that_dies_is_a_row_for_each_setting():
+    rows = _apart("--one", "resnet20-cifar", monotonic() + 60)
+    assert [row["setting"] for row in rows] == [setting.label for setting in memory_truth.SETTINGS]
+    assert all("no GPU here" in row["status"] for row in rows)
+    assert _apart("--one", "resnet20-cifar", monotonic() + 1) == []
 
 
 def test_the_largest_batch_runs_and_a_tenth_more_does_not():
