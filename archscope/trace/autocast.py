@@ -9,7 +9,7 @@ torch (aten/src/ATen/autocast_mode.cpp), and the operator goes on to autograd.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
@@ -47,46 +47,91 @@ _REFUSED = {"binary_cross_entropy"}  # torch raises: its logits belong in one op
 # All else that autocast knows computes in float32.
 
 
-@contextmanager
-def autocast(execution: Execution) -> Iterator[None]:
-    """For the length of a forward pass, cast as torch's autocast would on that device."""
-    if execution.amp is None:
-        yield
-        return
-    lower = getattr(torch, execution.amp)
-    copies: dict[int, tuple[Tensor, Tensor]] = {}
-    with torch_private.autocast_kernels(_kernels(execution.device, lower, copies)):
-        yield
-    copies.clear()
+class _Casting:
+    """To which precision products go just now, None where nothing is cast."""
 
+    def __init__(self, lower: torch.dtype | None):
+        self.lower = lower
+        self.copies: dict[int, tuple[Tensor, Tensor]] = {}
 
-def _kernels(
-    device: str, lower: torch.dtype, copies: dict[int, tuple[Tensor, Tensor]]
-) -> dict[str, Callable[..., Any]]:
-    def to_lower(tensor: Tensor) -> Tensor:
-        if not _eligible(tensor) or tensor.dtype == lower:
+    def to_lower(self, tensor: Tensor) -> Tensor:
+        """The tensor in the lower precision; a weight is cast once a forward pass."""
+        lower = self.lower
+        if lower is None or not _eligible(tensor) or tensor.dtype == lower:
             return tensor
         if not (tensor.dtype == torch.float32 and tensor.requires_grad and tensor.is_leaf):
             return tensor.to(lower)
-        if id(tensor) not in copies:  # a weight is cast once a forward pass
-            copies[id(tensor)] = (tensor, tensor.to(lower))
-        return copies[id(tensor)][1]
+        if id(tensor) not in self.copies or self.copies[id(tensor)][1].dtype != lower:
+            self.copies[id(tensor)] = (tensor, tensor.to(lower))
+        return self.copies[id(tensor)][1]
 
-    def to_float32(tensor: Tensor) -> Tensor:
-        return tensor.to(torch.float32) if _eligible(tensor) else tensor
+    def to_float32(self, tensor: Tensor) -> Tensor:
+        """The tensor in single precision."""
+        on = self.lower is not None and _eligible(tensor)
+        return tensor.to(torch.float32) if on else tensor
 
+
+@contextmanager
+def autocast(execution: Execution) -> Iterator[None]:
+    """For the length of a forward pass, cast as torch's autocast would on that device: all along if
+    that is asked for, and else where the model enters autocast itself."""
+    casting = _Casting(getattr(torch, execution.amp) if execution.amp else None)
+    with ExitStack() as stack:
+
+        def begin() -> None:
+            kernels = _kernels(execution.device, casting)
+            stack.enter_context(torch_private.autocast_kernels(kernels))
+
+        if casting.lower is not None:
+            begin()
+        stack.enter_context(_entered_by_the_model(casting, execution.device, begin))
+        yield
+    casting.copies.clear()
+
+
+@contextmanager
+def _entered_by_the_model(
+    casting: _Casting, device: str, begin: Callable[[], None]
+) -> Iterator[None]:
+    """Follow ``torch.autocast`` inside of the model, for the device whose kernels are followed.
+
+    ``begin`` makes the casts, the first time that the model wants any.
+    """
+    outside: list[torch.dtype | None] = []
+    begun = casting.lower is not None
+
+    def entered(kind: str, lower: torch.dtype, enabled: bool) -> None:
+        nonlocal begun
+        outside.append(casting.lower)
+        if kind != device:
+            return
+        casting.lower = lower if enabled else None
+        if enabled and not begun:
+            begun = True
+            begin()
+
+    def left() -> None:
+        casting.lower = outside.pop()
+        if not outside:
+            casting.copies.clear()
+
+    with torch_private.autocast_followed(device, entered, left):
+        yield
+
+
+def _kernels(device: str, casting: _Casting) -> dict[str, Callable[..., Any]]:
     products, joins = set(_PRODUCTS.split()), set(_JOINS.split())
-    kernels = {name: _casting(name, to_lower) for name in _RECURRENT}
+    kernels = {name: _casting(name, casting.to_lower) for name in _RECURRENT}
     for name in _known_to_autocast(device):
         base = name.partition(".")[0]
         if base in products:
-            kernels[name] = _casting(name, to_lower)
+            kernels[name] = _casting(name, casting.to_lower)
         elif base in joins:
-            kernels[name] = _widening(name, lower)
+            kernels[name] = _widening(name, casting)
         elif base in _TOLD:
-            kernels[name] = _telling(name)
+            kernels[name] = _telling(name, casting)
         elif base not in _REFUSED:
-            kernels[name] = _casting(name, to_float32)
+            kernels[name] = _casting(name, casting.to_float32)
     return kernels
 
 
@@ -115,17 +160,17 @@ def _casting(name: str, cast: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
     return kernel
 
 
-def _widening(name: str, lower: torch.dtype) -> Callable[..., Any]:
+def _widening(name: str, casting: _Casting) -> Callable[..., Any]:
     operator = _overload(name)
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
-        widest = lower
+        widest = casting.lower
         for tensor in _tensors(args):
-            if _eligible(tensor):
+            if widest is not None and _eligible(tensor):
                 widest = torch.promote_types(widest, tensor.dtype)
 
         def cast(tensor: Tensor) -> Tensor:
-            return tensor.to(widest) if _eligible(tensor) else tensor
+            return tensor.to(widest) if widest is not None and _eligible(tensor) else tensor
 
         with torch_private.without_autocast():
             return operator(*_mapped(args, cast), **_mapped(kwargs, cast))
@@ -133,14 +178,15 @@ def _widening(name: str, lower: torch.dtype) -> Callable[..., Any]:
     return kernel
 
 
-def _telling(name: str) -> Callable[..., Any]:
+def _telling(name: str, casting: _Casting) -> Callable[..., Any]:
     operator = _overload(name)
     takes = [argument.name for argument in operator._schema.arguments]
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
         position = takes.index("dtype") if "dtype" in takes else len(takes)
         told = position < len(args) or kwargs.get("dtype") is not None
-        if "dtype" in takes and not told and _eligible(args[0]):
+        on = casting.lower is not None and not told and _eligible(args[0])
+        if "dtype" in takes and on:
             kwargs = {**kwargs, "dtype": torch.float32}
         with torch_private.without_autocast():
             return operator(*args, **kwargs)

@@ -6,6 +6,7 @@ Everything else in this package uses public interfaces.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -143,6 +144,44 @@ def autocast_kernels(kernels: dict[str, Callable[..., Any]]) -> Iterator[None]:
         torch.set_autocast_enabled("privateuseone", was_enabled)
         destroy(library)
         destroy(others)
+
+
+@contextmanager
+def autocast_followed(
+    device: str, entered: Callable[[str, torch.dtype, bool], None], left: Callable[[], None]
+) -> Iterator[None]:
+    """Be told of every ``torch.autocast`` that is entered, with its device, dtype and whether it
+    is enabled, and left.
+
+    Torch turns it off where there is no such device, and knows none for meta: that is ``device``.
+    """
+    kind = torch.autocast
+    original = kind.__init__, kind.__enter__, kind.__exit__
+    wanted: dict[int, bool] = {}
+
+    def init(
+        self: Any, device_type: str, dtype: Any = None, enabled: bool = True, *args: Any, **kw: Any
+    ) -> None:
+        wanted[id(self)] = enabled
+        on = device if device_type == "meta" else device_type
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            original[0](self, on, dtype, enabled, *args, **kw)
+
+    def enter(self: Any) -> Any:
+        result = original[1](self)
+        entered(self.device, self.fast_dtype, wanted.get(id(self), self._enabled))
+        return result
+
+    def leave(self: Any, *args: Any) -> Any:
+        left()
+        return original[2](self, *args)
+
+    kind.__init__, kind.__enter__, kind.__exit__ = init, enter, leave  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        kind.__init__, kind.__enter__, kind.__exit__ = original  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -335,3 +335,52 @@ def test_a_layer_in_another_thread_is_not_silently_free():
 
     with pytest.raises(archscope.ArchscopeError, match="layer runs in another thread"):
         analyse(function)
+
+
+# -- autocast inside the model ---------------------------------------------------------------------
+
+
+def dtypes(function, **execution):
+    trace = analyse(function, (2, 8), execution=execution).trace
+    return [op.dtype for op in trace.ops if op.weight_layer]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_autocast_inside_the_model_casts_for_the_device_that_is_followed(device):
+    def function(m, x):
+        with torch.autocast(device, dtype=torch.bfloat16):
+            y = m.layer(x)
+            with torch.autocast(device, enabled=False):
+                y = m.layer(y.float())
+            y = m.layer(y)
+        return m.layer(y.float())
+
+    other = {"cpu": "cuda", "cuda": "cpu"}[device]
+    expected = ["bfloat16", "float32", "bfloat16", "float32"]
+    assert dtypes(function, device=device) == expected
+    assert dtypes(function, device=other) == ["float32"] * 4
+
+
+def test_autocast_for_the_device_of_the_input_is_for_the_one_that_is_followed():
+    def function(m, x):
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            return m.layer(x)
+
+    assert dtypes(function) == dtypes(function, device="cpu") == ["bfloat16"]
+
+
+def test_a_region_without_autocast_stays_so_under_amp():
+    def function(m, x):
+        with torch.autocast("cuda", enabled=False):
+            y = m.layer(x)
+        return m.layer(y)
+
+    assert dtypes(function, amp="bfloat16") == ["float32", "bfloat16"]
+
+
+def test_autocast_is_torch_s_own_again_after_a_run():
+    kind = torch.autocast
+    before = kind.__init__, kind.__enter__, kind.__exit__
+    with pytest.raises(archscope.ArchscopeError):
+        analyse(lambda m, x: m.layer(x) / undefined)  # noqa: F821
+    assert (kind.__init__, kind.__enter__, kind.__exit__) == before
