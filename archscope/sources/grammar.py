@@ -55,6 +55,25 @@ def resolve(
     return source.resolve(name, request)
 
 
+def own_sample(reference: str, options: Mapping[str, Any]) -> tuple[tuple[int, ...], ...] | None:
+    """The shapes of one sample of a reference's own inputs, where they are known unbuilt.
+
+    Args:
+        reference: as for ``resolve``.
+        options: of its builder.
+
+    Returns:
+        A shape without the batch for each input; None where only the built model knows.
+
+    Raises:
+        ArchscopeError: as ``resolve``, for a name or an option that there is not.
+    """
+    source, name = source_of(reference)
+    if not hasattr(source, "own_sample"):
+        return None
+    return source.own_sample(name, Request(reference, options=options))
+
+
 def expand(references: Iterable[str]) -> list[str]:
     """The references with every pattern, such as ``timm:resnet*``, replaced by what it matches.
 

@@ -25,8 +25,7 @@ def resolve(name: str, request: Request) -> Subject:
         InvalidInput: an option that the builder refuses.
     """
     timm = optional("timm")
-    if not timm.models.is_model(name):
-        raise UnknownName("timm model", name, timm.list_models(), see="timm:*")
+    _check_name(name)
     options = dict(request.options)
     if len(request.input) == 1 and _fixes_its_input(name):
         options.setdefault("img_size", request.input[0].shape[1:])
@@ -38,6 +37,21 @@ def resolve(name: str, request: Request) -> Subject:
         raise InvalidInput(f"timm's {name} cannot be built: {error}") from error
     arguments = request.arguments(tuple(model.pretrained_cfg["input_size"]))
     return request.subject(name, model, arguments, warnings)
+
+
+def own_sample(name: str, request: Request) -> tuple[tuple[int, ...], ...] | None:
+    """The shape of one image, of a model without options: these may change its configuration."""
+    _check_name(name)
+    configuration = optional("timm").models.get_pretrained_cfg(name, allow_unregistered=True)
+    if request.options or configuration is None:
+        return None
+    return (tuple(configuration.input_size),)
+
+
+def _check_name(name: str) -> None:
+    timm = optional("timm")
+    if not timm.models.is_model(name):
+        raise UnknownName("timm model", name, timm.list_models(), see="timm:*")
 
 
 def _fixes_its_input(name: str) -> bool:

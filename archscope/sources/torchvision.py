@@ -33,12 +33,7 @@ def resolve(name: str, request: Request) -> Subject:
         UnknownName: torchvision has no such builder.
         InvalidInput: an option that the builder refuses.
     """
-    models = optional("torchvision").models
-    if name not in models.list_models():
-        raise UnknownName(
-            "torchvision model", name, models.list_models(), see="torchvision.models.list_models()"
-        )
-    builder = models.get_model_builder(name)
+    builder = _builder(name)
     options = {**_without_weights(builder), **request.options}
     try:
         model, warnings = built(lambda: builder(**options), real=request.real)
@@ -53,6 +48,20 @@ def resolve(name: str, request: Request) -> Subject:
             inputs = (*inputs, [_target(name, image) for _ in range(request.batch)])
         warnings += ("a detector's cost depends on what it detects; these weights are random",)
     return request.subject(name, model, (inputs, kwargs), warnings)
+
+
+def own_sample(name: str, request: Request) -> tuple[tuple[int, ...], ...]:
+    """The shapes of one sample; a detector's is an image."""
+    return _samples(name, _builder(name))
+
+
+def _builder(name: str) -> Callable[..., Any]:
+    models = optional("torchvision").models
+    if name not in models.list_models():
+        raise UnknownName(
+            "torchvision model", name, models.list_models(), see="torchvision.models.list_models()"
+        )
+    return models.get_model_builder(name)
 
 
 def weights(name: str) -> list[Any]:

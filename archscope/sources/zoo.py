@@ -49,6 +49,12 @@ def resolve(name: str, request: Request) -> Subject:
     return request.subject(name, model, arguments)
 
 
+def own_sample(name: str, request: Request) -> tuple[tuple[int, ...], ...]:
+    """The shape of one sample."""
+    architecture, given = find(name), dict(request.options)
+    return (_input_shape(architecture, _input_sizes(architecture, given), given),)
+
+
 def _input_sizes(architecture: Architecture, given: dict[str, Any]) -> dict[str, int]:
     """Take the options of the input, such as seq_len, out of the given ones."""
     sizes = dict(architecture.input_options)

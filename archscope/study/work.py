@@ -294,16 +294,23 @@ def _is_own_input(setting: Setting) -> bool:
 @cache
 def _image(reference: str, options: str) -> tuple[int, ...]:
     """The shape of one image that a network takes, without the batch."""
+    from archscope.sources.grammar import own_sample
+
+    known = own_sample(reference, json.loads(options))
+    shapes = _built_sample(reference, options) if known is None else known
+    if len(shapes) != 1 or len(shapes[0]) < 3:
+        raise InvalidInput(f"the input of {reference} is not one image, so it has no size to set")
+    return shapes[0]
+
+
+def _built_sample(reference: str, options: str) -> tuple[tuple[int, ...], ...]:
     from archscope.sources import resolve
     from archscope.trace import inputs as given
 
     subject = resolve(reference, options=json.loads(options))
     positional, named = given.normalise(tuple(subject.inputs)) if subject.inputs else ((), {})
     shapes = given.shapes_of((positional, {**named, **subject.kwargs}))
-    shape = shapes[0][1:] if shapes else ()
-    if len(shapes) != 1 or len(shape) < 3:
-        raise InvalidInput(f"the input of {reference} is not one image, so it has no size to set")
-    return shape
+    return tuple(shape[1:] for shape in shapes)
 
 
 # -- what it took ----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from archscope import study
 from archscope.comparison.columns import COLUMNS
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.compare import tables
+from archscope.sources import grammar
 from archscope.study import results, work
 from archscope.study.records import Cell, Limits, Measurement, Result, Setting, Task
 from archscope.study.store import PENDING_PAGE, PlannedCell, Store
@@ -230,3 +231,25 @@ def test_effective_depth_is_measured_once_for_an_input_and_stands_in_all_its_row
     assert all(
         shape[0] == batch for shape, batch in zip(frame["input_shape"], frame["batch"], strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    "reference", ["resnet18", "torchvision:resnet18", "timm:vit_tiny_patch16_224"]
+)
+def test_a_size_is_set_without_building_the_network_for_its_image(reference, monkeypatch):
+    built = []
+    known = grammar.resolve
+
+    def counted(*args, **kwargs):
+        built.append(args)
+        return known(*args, **kwargs)
+
+    for module in ("archscope.analysis", "archscope.sources", "archscope.sources.grammar"):
+        monkeypatch.setattr(importlib.import_module(module), "resolve", counted)
+    work._image.cache_clear()
+    setting = Setting(reference, size=64)
+    task = Task(setting, (Cell("a", "compute"),), {})
+    (result,) = results_of(task)
+    assert result.values["input_shape"] == [1, 3, 64, 64] and len(built) == 1
+    known_unbuilt = grammar.own_sample(reference, {})
+    assert known_unbuilt == work._built_sample(reference, "{}")
