@@ -78,7 +78,9 @@ KNOWN = (
     Field("remarks", "Remarks", "text", about="why some figures are missing"),
 )
 
-_UNITS = {"ms": "ms", "mj": "mJ", "w": "W", "per_s": "/s"}
+# As a column's name ends: the unit, and which way is better.
+_UNITS = {"ms": ("ms", -1), "mj": ("mJ", -1), "w": ("W", -1), "per_s": ("/s", 1)}
+_WORDS = {"cpu": "CPU", "gpu": "GPU", "macs": "MACs", "flops": "FLOPs"}
 _UNIT = re.compile(r"_(ms|mj|w|per_s)(?=_|$)")
 
 
@@ -90,13 +92,14 @@ def unnamed(name: str, kind: Kind) -> Field:
         kind: what its values are.
     """
     if kind == "number" and name.endswith("_bytes"):
-        return Field(name, _title(name.removesuffix("_bytes")), "bytes")
+        return Field(name, _title(name.removesuffix("_bytes")), "bytes", better=-1)
     unit = _UNIT.search(name) if kind == "number" else None
     if unit is None:
         return Field(name, _title(name), kind)
-    return Field(name, _title(_UNIT.sub("", name, count=1)), kind, _UNITS[unit[1]])
+    written, better = _UNITS[unit[1]]
+    return Field(name, _title(_UNIT.sub("", name, count=1)), kind, written, better)
 
 
 def _title(name: str) -> str:
-    text = name.replace("_", " ").strip()
+    text = " ".join(_WORDS.get(word, word) for word in name.split("_")).strip()
     return text[:1].upper() + text[1:] or "Unnamed"

@@ -296,7 +296,7 @@ def _whole_zoos(measured: Measured) -> Iterator[Section]:
             Suggested(
                 "Explore them",
                 "A page of 1.3 MB that opens offline. Times are axes as all else is: choose "
-                "*Archscope cpu* and *Fvcore cpu*, in CPU milliseconds. `--layers` counts the "
+                "*Archscope CPU* and *Fvcore CPU*, in CPU milliseconds. `--layers` counts the "
                 "layers of each, too, which takes minutes.",
                 ("explore", *table, "-o", "zoos.html"),
             ),

@@ -71,8 +71,12 @@ def test_unknown_columns_are_kept_with_their_unit():
     data = networks(frame)
     wall = field(data, "wall_ms_p50")
     assert (wall["title"], wall["unit"]) == ("Wall p50", "ms")
+    assert wall["better"] == -1  # less time is better
     assert field(data, "kept_bytes")["kind"] == "bytes"
     assert field(data, "note")["kind"] == "text"
+    data = networks(pd.DataFrame({"model": ["a"], "other_cpu_ms": [1.5], "seen_per_s": [2]}))
+    assert field(data, "other_cpu_ms")["title"] == "Other CPU"
+    assert field(data, "seen_per_s")["better"] == 1
 
 
 def test_layers_come_out_as_they_went_in():
