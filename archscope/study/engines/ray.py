@@ -150,21 +150,20 @@ class _Flight:
         if time.monotonic() - self.asked <= _NODES_FOR and self.nodes:
             return
         found = ray_cluster.nodes()
-        self._avoid_misfits([node for node in found if node.id not in self.known])
+        new = [node for node in found if node.id not in self.known]
+        refused = ray_cluster.misfits(new)
+        self.known |= {node.id for node in new}
+        self.avoided |= refused
         self.nodes = [node for node in found if node.id not in self.avoided]
         self.asked = time.monotonic()
         if not self.nodes and found:
             reasons = "; ".join(f"{node.host}: {self.avoided[node.id]}" for node in found[:3])
             raise ArchscopeError(f"no node of the Ray cluster can do this: {reasons}")
+        for node in new:
+            if node.id in refused:
+                _log.warning("archscope: Ray node %s is left out: %s", node.host, refused[node.id])
+                self.refusals = -len(self.sent)  # tasks may have been there already
         self._refuse_to_wait_for_ever()
-
-    def _avoid_misfits(self, new: list[Node]) -> None:
-        hosts = {node.id: node.host for node in new}
-        self.known |= hosts.keys()
-        for id, reason in ray_cluster.misfits(new).items():
-            self.avoided[id] = reason
-            self.refusals = -len(self.sent)  # tasks may have been there already
-            _log.warning("archscope: Ray node %s is left out: %s", hosts[id], reason)
 
     def _refuse_to_wait_for_ever(self) -> None:
         """As Ray does with what was sent and has no node any more that could do it."""
