@@ -10,6 +10,9 @@ writes the model that archscope ships; ``report`` writes ``results/prediction.md
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import click
 
 from archscope.devices import LEARNED
@@ -35,6 +38,8 @@ def main() -> None:
 @click.option("--batch", type=int, multiple=True, default=(1, 4))
 @click.option("--rounds", type=int, default=2)
 @click.option("--max-seconds", type=float, default=1.0, help="For each row, after the warm-up.")
+@click.option("--out", default=DATA, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--budget", type=float, default=math.inf, help="Seconds; the rest is for later.")
 @click.option("--fresh", is_flag=True, help="Begin anew; what was measured before is deleted.")
 def measure(
     name: str,
@@ -43,14 +48,17 @@ def measure(
     batch: tuple[int, ...],
     rounds: int,
     max_seconds: float,
+    out: Path,
+    budget: float,
     fresh: bool,
 ) -> None:
     """Measure all networks on the device at hand."""
     if fresh:
         for ending in (".csv", ".json"):
-            (DATA / f"latency-{name}{ending}").unlink(missing_ok=True)
+            (out / f"latency-{name}{ending}").unlink(missing_ok=True)
     counts = threads if device == "cpu" else (None,)
-    click.echo(measured(name, device, Plan(counts, batch, rounds, max_seconds), click.echo))
+    plan = Plan(counts, batch, rounds, max_seconds)
+    click.echo(measured(name, device, plan, click.echo, out, budget))
 
 
 @main.command()

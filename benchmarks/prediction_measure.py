@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import gc
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from typing import Any
 
 import torch
 
+from archscope.errors import ArchscopeError
 from archscope.measure import latency
 from archscope.measure.calibration import calibrate
 from archscope.measure.devices import Cpu, Device, device_at_hand
@@ -73,7 +75,14 @@ class Plan:
                             yield turn, family, model, batch, threads
 
 
-def measure(name: str, device: str, plan: Plan, told: Callable[[str], None]) -> Path:
+def measure(
+    name: str,
+    device: str,
+    plan: Plan,
+    told: Callable[[str], None],
+    folder: Path = DATA,
+    budget: float = math.inf,
+) -> Path:
     """Measure what the table of that name lacks, a row at a time; a run that stopped goes on.
 
     Args:
@@ -81,9 +90,12 @@ def measure(name: str, device: str, plan: Plan, told: Callable[[str], None]) -> 
         device: "cpu" or "cuda".
         plan: what to measure.
         told: what was measured.
+        folder: where the table is.
+        budget: seconds after which no network is begun.
     """
-    table = DATA / f"latency-{name}.csv"
-    DATA.mkdir(parents=True, exist_ok=True)
+    until = perf_counter() + budget
+    table = folder / f"latency-{name}.csv"
+    folder.mkdir(parents=True, exist_ok=True)
     at_hand = WatchedCpu() if device == "cpu" else device_at_hand(device)
     done = {_cell(row) for row in read(table)} if table.exists() else set()
     cells = [cell for cell in plan.cells() if tuple(map(str, cell)) not in done]
@@ -93,6 +105,9 @@ def measure(name: str, device: str, plan: Plan, told: Callable[[str], None]) -> 
         if not done:
             writer.writeheader()
         for at, cell in enumerate(cells):
+            if perf_counter() > until:
+                told(f"no time for {len(cells) - at} more; the same command goes on with them")
+                break
             if cell[0] != turn:
                 turn = cell[0]
                 _calibrate(table.with_suffix(".json"), at_hand, plan)
@@ -119,15 +134,18 @@ def _measured(
     watched = device if isinstance(device, WatchedCpu) else None
     if watched is not None:
         watched.own.clear()
-    found = latency(
-        model, device=device, batch=batch, threads=threads, max_seconds=plan.max_seconds
-    ).iloc[0]
+    try:
+        found = latency(
+            model, device=device, batch=batch, threads=threads, max_seconds=plan.max_seconds
+        ).iloc[0]
+    except ArchscopeError as error:
+        found = {"runs": 0, "samples_ms": (), "input_shape": (), "status": str(error)}
     gc.collect()
     walls = found["samples_ms"]
     own = [1e3 * watched.own[wall] for wall in walls] if watched else []
     row = {
         **dict.fromkeys(COLUMNS),
-        **{name: found[name] for name in (*MEASURED, "dtype", "disturbed")},
+        **{name: found.get(name) for name in (*MEASURED, "dtype", "disturbed")},
         "round": turn,
         "family": family,
         "model": model,

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from archscope.devices import find_device
+from archscope.errors import ArchscopeError
 from benchmarks import prediction_fit, prediction_measure
 from benchmarks.prediction_fit import learn
 from benchmarks.prediction_measure import COLUMNS, Plan
@@ -132,3 +133,19 @@ def test_rounds_are_apart_in_the_plan_and_what_is_done_is_not_done_again():
     assert turns == sorted(turns)
     row = {"round": "1", "family": "nin", "model": "nin", "batch": "1", "threads": ""}
     assert prediction_measure._cell(row) == ("1", "nin", "nin", "1", "None")
+
+
+def test_a_network_that_fails_is_a_row_and_time_that_is_up_ends_it(tmp_path, monkeypatch):
+    def refused(model, **how):
+        raise ArchscopeError("it does not run here")
+
+    monkeypatch.setattr(prediction_measure, "latency", refused)
+    monkeypatch.setattr(prediction_measure, "_calibrate", lambda *given: None)
+    plan, lines = Plan(threads=(1,), batches=(1,), rounds=1), []
+    found = prediction_measure.measure("x", "cpu", plan, lines.append, tmp_path)
+    rows = prediction_measure.read(found)
+    assert len(rows) == len(lines) > 50
+    assert {row["status"] for row in rows} == {"it does not run here"}
+    found.unlink()
+    prediction_measure.measure("x", "cpu", plan, lines.append, tmp_path, budget=-1)
+    assert prediction_measure.read(found) == [] and lines[-1].startswith("no time for")
