@@ -48,12 +48,13 @@ def info(format: str | None, width: int | None, file: str | None) -> None:
 @cache.command()
 def clear() -> None:
     """Remove all results that are kept."""
+    results = _found()["results"]
     try:
         removed = entries.clear()
     except OSError as error:
         raise ArchscopeError(f"cannot clear {directory()}: {error.strerror}") from error
     size = memory(sum(entry.bytes for entry in removed))
-    click.echo(f"Removed {plural(len(removed), 'result')}, {size}.")
+    click.echo(f"Removed {plural(results, 'result')}, {size}.")
 
 
 def _found() -> dict[str, Any]:
