@@ -15,7 +15,7 @@ from archscope.explorer.networks import MOST_ROWS
 from archscope.report.numbers import memory
 from archscope.study.keys import version
 from benchmarks.results import cpu, markdown, show
-from benchmarks.scale_store import LEFT
+from benchmarks.scale_store import LEFT, RECORDED
 
 Row = dict[str, Any]
 _STORE_TEXT = """\
@@ -29,7 +29,8 @@ peak, planning included."""
 _EXPORT_TEXT = """\
 A row of an export is three cells. Exporting and exploring are whole commands; opening is pandas'
 `read_csv` and `read_parquet` alone. The explorer refuses more than {most:,} rows: a condition or
-names choose among them."""
+names choose among them. The results of {recorded} networks are repeated, so that parquet packs them
+better than it would others."""
 _WORKERS_TEXT = """\
 {models} networks of timm drawn by chance, three cells each, at as many batch sizes as there are
 workers, so that each worker has as much to do as one alone. The rate is that from the first tenth
@@ -82,7 +83,7 @@ def _sections(rows: Sequence[Row]) -> Iterable[tuple[str, str, pd.DataFrame, lis
         text = _STORE_TEXT.format(left=LEFT)
         yield "The store by its size", text, _table(of["store"], _STORE, _by_case), of["store"]
     if of["export"]:
-        exported = _EXPORT_TEXT.format(most=MOST_ROWS)
+        exported = _EXPORT_TEXT.format(most=MOST_ROWS, recorded=RECORDED)
         yield "Exports by their size", exported, _table(of["export"], _EXPORT), of["export"]
     for part, title in (("workers", "Cells per second by workers"), ("ray", "The same on Ray")):
         if of[part]:
