@@ -25,7 +25,8 @@ _LARGE_ROUNDING = 2 << 20
 
 # What is held besides, and not derived from the model: named, never added to a prediction.
 ALLOWANCES = {
-    "cuBLAS workspace": "8.1 MiB a handle and stream, 32 MiB on Hopper (CUBLAS_WORKSPACE_CONFIG)",
+    "cuBLAS workspace": "8.1 MiB a handle and stream, 32 MiB on Hopper (CUBLAS_WORKSPACE_CONFIG); "
+    "the thread of the backward pass has a handle of its own",
     "cuDNN workspace": "of the algorithm chosen for a convolution, during that operator only",
     "CUDA context": "some hundred MiB outside of torch's allocator",
 }
