@@ -68,3 +68,17 @@ def test_an_anchor_is_as_github_makes_it():
 
 def is_picture(item):
     return isinstance(item, Picture)
+
+
+def test_a_table_of_whole_zoos_is_shown_where_it_has_conditions(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "zoo-study.csv.gz").write_bytes(b"")
+    assert "torchvision and timm" not in " ".join(s.title for s in sections(read(data)))
+    content = {"kind": "times", "networks": 1492, "about": {"device": "Some CPU", "threads": 1}}
+    (data / "zoo-study.json").write_text(json.dumps(content))
+    measured = read(data)
+    assert measured.about["zoo-study.json"] == "times, 1,492 networks, Some CPU, 1 thread"
+    (section,) = [s for s in sections(measured) if s.title == "All of torchvision and timm"]
+    explore = shown(section.items[-1], "report")
+    assert explore == "archscope explore --from report/data/zoo-study.csv.gz -o zoos.html"

@@ -1,5 +1,6 @@
 """``archscope report``: the committed report is the code's, and its commands make what it shows."""
 
+import json
 import re
 import shlex
 import shutil
@@ -36,7 +37,8 @@ def test_the_committed_report_is_what_the_code_makes(capsys):
     [
         "plot layers vgg16",
         "plot gradient-flow",
-        "plot accuracy-vs-ops",
+        "plot accuracy-vs-ops alexnet",
+        "plot accuracy-vs-ops 'torchvision:*' --from",
         "plot through-time",
         "plot depth",
     ],
@@ -117,6 +119,19 @@ def test_a_foreign_folder_is_refused_before_anything_is_made(tmp_path, capsys):
 def test_the_explorers_command_makes_it(tmp_path, monkeypatch):
     shutil.copytree(REPORT / "data", tmp_path / "reports" / "data")
     monkeypatch.chdir(tmp_path)
-    assert run(command("explore")) == 0
+    assert run(command("explore '*'")) == 0
     made, shown = (root / "reports" / "explorer.html" for root in (tmp_path, REPORT.parent))
     assert unpacked(made.read_text("utf-8")) == unpacked(shown.read_text("utf-8"))
+
+
+def test_the_committed_table_of_whole_zoos_is_explored_with_its_times(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = command("explore --from").replace("reports/", f"{REPORT}/")
+    assert run(line) == 0
+    page = (tmp_path / shlex.split(line)[-1]).read_text("utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+    times = {field["name"]: field for field in data["fields"]}
+    assert len(data["labels"]) == 1492 and times["fvcore_cpu_ms"]["unit"] == "ms"
+    assert sum(value is not None for value in times["archscope_cpu_ms"]["values"]) == 1492
+    assert "| [zoo-study.csv.gz](data/zoo-study.csv.gz) |" in PAGE
+    assert "conditions are in zoo-study.json" in PAGE
