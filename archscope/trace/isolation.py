@@ -60,7 +60,8 @@ def isolated(
         for module in modules.values():
             _replace_attributes(module, stand_in)
             torch_private.run_as_written(module)
-            if isinstance(module, torch.fx.GraphModule) and "train" in module.__dict__:
+            exported = isinstance(module, torch.fx.GraphModule) and "train" in module.__dict__
+            if exported or not hasattr(module, "training"):
                 _keep_mode(module)
         names: dict[int, tuple[str, ...]] = {}
         for name, tensor in [*parameters.items(), *buffers.items()]:
@@ -166,7 +167,7 @@ def _replace(
 
 
 def _keep_mode(module: nn.Module) -> None:
-    """An exported program's mode was settled at the export: asking for another one raises."""
+    """The mode of an exported or a frozen program was settled: asking for another one raises."""
 
     def stay(mode: bool = True) -> nn.Module:
         return module
@@ -210,7 +211,8 @@ def _scripted(module: nn.Module) -> dict[str, Any]:
     if not isinstance(module, torch.jit.ScriptModule):
         return {}
     tensors = {**dict(module._parameters.items()), **dict(module._buffers.items())}
-    return {**tensors, "training": module.training}
+    mode = {"training": module.training} if hasattr(module, "training") else {}  # else frozen
+    return {**tensors, **mode}
 
 
 def _restore(module: nn.Module, snapshot: _Snapshot) -> None:

@@ -179,7 +179,7 @@ def _set_mode(model: nn.Module, modules: Iterable[nn.Module], training: bool) ->
     module has a way of its own of going there."""
     for module in modules:
         own_way = type(module).train is not nn.Module.train or "train" in module.__dict__
-        if own_way or module.training is not training:
+        if own_way or getattr(module, "training", training) is not training:
             model.train(training)
             return
 

@@ -51,6 +51,15 @@ def test_an_exported_program_is_run_in_the_mode_of_its_export(mode):
         exported.train()
 
 
+@pytest.mark.parametrize("mode", ["inference", None])
+def test_a_frozen_program_has_no_mode_and_counts(mode):
+    frozen = torch.jit.freeze(torch.jit.script(network().eval()))
+    model = nn.Sequential(frozen, nn.ReLU())
+    for program in (frozen, model):
+        assert archscope.analyze(program, (torch.randn(2, 8),), mode=mode).totals["macs"] == MACS
+    assert not hasattr(frozen, "training")
+
+
 @pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
 def test_nested_inputs_are_refused(layout):
     nested = torch.nested.nested_tensor([torch.zeros(3, 8), torch.zeros(5, 8)], layout=layout)
