@@ -24,6 +24,8 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     what ``click.Command.main`` does, but for the statuses.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if sys.stdout is None:  # closed by the caller, who wants nothing of it
+        sys.stdout = open(os.devnull, "w")
     try:
         with _warnings_in_a_line(), command.make_context("archscope", given) as context:
             command.invoke(context)
@@ -133,8 +135,12 @@ def _usage(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         near = ", ".join(error.possibilities)
         return f"no such option {error.option_name}; did you mean {near}?"
-    message = error.format_message().strip().rstrip(".")
-    if isinstance(error, click.UsageError) and error.ctx:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and error.ctx:
+        group = error.ctx.command
+        words = ", ".join(group.list_commands(error.ctx)) if isinstance(group, click.Group) else ""
+        return f"{error.ctx.command_path} needs a command: {words}"
+    message = error.format_message().strip().rstrip(".").replace(". Did you", "; did you")
+    if isinstance(error, click.UsageError) and error.ctx and not message.endswith("?"):
         message += f"; see {error.ctx.command_path} --help"
     return message[:1].lower() + message[1:]
 

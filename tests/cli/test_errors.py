@@ -1,5 +1,6 @@
 """A wrong request: one line on stderr, status 2, nothing on stdout."""
 
+import shlex
 import subprocess
 import sys
 
@@ -77,3 +78,22 @@ def test_a_full_disk_is_told():
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stderr.startswith("archscope: error: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("group", ["device", "study", "cache"])
+def test_a_group_without_a_command_names_its_commands_in_one_line(capsys, group):
+    status, out, err = run(capsys, group)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"archscope: error: archscope {group} needs a command: ")
+    assert err.count("\n") == 1
+
+
+def test_a_misspelt_command_of_a_group_is_told_the_near_one(capsys):
+    error = "archscope: error: no such command 'lst'; did you mean 'list'?\n"
+    assert run(capsys, "device", "lst") == (2, "", error)
+
+
+def test_a_closed_stdout_is_no_crash():
+    command = f"{shlex.quote(sys.executable)} -m archscope list alexnet >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
