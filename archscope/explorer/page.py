@@ -75,9 +75,8 @@ def page(
     library, script = _static(_LIBRARY), _script()
     parts = {
         "title": html.escape(title or "archscope explorer"),
-        # Only these two scripts run. What they evaluate is theirs; programs that drive a browser,
-        # such as Playwright, need it to wait for a condition.
-        "policy": f"script-src {_hash(library)} {_hash(script)} 'unsafe-eval'",
+        # Only these two scripts run, and they evaluate no text.
+        "policy": f"script-src {_hash(library)} {_hash(script)}",
         "style": "\n".join(_static(f"static/{name}") for name in STYLES),
         "data": _embedded(data),
         "packs": _packs(packed),

@@ -134,3 +134,4 @@ def test_the_policy_lets_only_the_pages_own_scripts_run(frame):
     assert all(f"'sha256-{digest}'" in policy for digest in digests)
     assert "default-src 'none'" in policy
     assert "unsafe-inline" not in policy.split("style-src")[0]
+    assert "unsafe-eval" not in policy
