@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, fields, is_dataclass
 from math import prod
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from archscope.errors import InvalidInput
 from archscope.trace.sizes import is_sparse
+from archscope.trace.torch_private import has_data
 from archscope.trace.values import DataDependent
 
 # Integer inputs up to this size keep their values: models compute positions and masks from them.
@@ -67,7 +69,7 @@ def _is_shape(value: Any) -> bool:
     return (
         isinstance(value, list | tuple)
         and len(value) > 0
-        and all(isinstance(size, int) and not isinstance(size, bool) for size in value)
+        and all(isinstance(size, Integral) and not isinstance(size, bool) for size in value)
     )
 
 
@@ -76,7 +78,7 @@ def _specified(value: Any) -> Any:
         if any(size < 0 for size in value):
             shape = "x".join(map(str, value))
             raise InvalidInput(f"a size in the shape {shape} is negative; sizes are 0 or more")
-        return TensorSpec(tuple(value))
+        return TensorSpec(tuple(map(int, value)))
     if isinstance(value, PackedSequence):
         return value
     if isinstance(value, Tensor) and value.is_nested:
@@ -153,7 +155,7 @@ def _as_shape(value: Any) -> Any:
         if _keeps_values(value.dtype, value.shape):
             return _random(value)
         return torch.empty(value.shape, dtype=value.dtype, device="meta")
-    if not value.is_meta and _keeps_values(value.dtype, value.shape):
+    if has_data(value) and _keeps_values(value.dtype, value.shape):
         return value.detach().to("cpu", copy=True)
     return _without_data(value)
 
@@ -168,7 +170,7 @@ def _with_data(value: Any) -> Any:
         return value
     if isinstance(value, TensorSpec):
         return _random(value)
-    if value.is_meta:
+    if not has_data(value):
         return _random(TensorSpec(tuple(value.shape), value.dtype))
     return value.detach().to("cpu", copy=True)
 

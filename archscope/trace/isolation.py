@@ -113,7 +113,7 @@ class _StandInMaker:
         return torch.device("cpu") if self.on_data else META
 
     def _with_data(self, tensor: Tensor) -> Tensor:
-        if tensor.is_meta:
+        if not torch_private.has_data(tensor):
             return _random_like(tensor).to(self._dtype_of(tensor))
         # A copy, since a run may write into its weights.
         return tensor.detach().to("cpu", self._dtype_of(tensor), copy=True)
@@ -147,6 +147,7 @@ def _is_plain(tensor: Tensor) -> bool:
     return (
         kind in (Tensor, nn.Parameter, nn.Buffer)
         or kind.__torch_dispatch__ is Tensor.__torch_dispatch__
+        or not torch_private.has_data(tensor)
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -28,6 +28,19 @@ def running_node_number() -> int | None:
     """The number of the autograd node whose backward is running, or None outside of a backward."""
     node = torch._C._current_autograd_node()
     return None if node is None else node._sequence_nr()
+
+
+def has_data(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has values; those of the meta device and fake ones have shapes only."""
+    return not tensor.is_meta and type(tensor).__name__ != "FakeTensor"
+
+
+@contextmanager
+def outside_of_fake_tensors() -> Iterator[None]:
+    """Leave a ``FakeTensorMode`` that the caller is in: it would make all tensors of a run fake."""
+    fake: Any = sys.modules.get("torch._subclasses.fake_tensor")
+    with fake.unset_fake_temporarily() if fake is not None else nullcontext():
+        yield
 
 
 def storage_of(tensor: torch.Tensor) -> torch.UntypedStorage:

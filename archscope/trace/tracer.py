@@ -36,6 +36,7 @@ Mode = Literal["inference", "training"]
 
 @checked(
     kwargs=mapping,
+    mode=text,
     name=text,
     batch=positive,
     accumulate=flag,
@@ -95,7 +96,7 @@ def trace(
     execution.check_mode(mode)
     cheap = _is_cheap_on_data(parameters, given.shapes_of((positional, named)))
     request = _Request(model, positional, named, mode, name, batch, execution, cheap)
-    with _no_collection(), _deep_nesting():
+    with _no_collection(), _deep_nesting(), torch_private.outside_of_fake_tensors():
         try:
             return _run(request, on_data=False)
         except (_NeedsData, DataDependent) as need:
@@ -193,7 +194,7 @@ def _is_cheap_on_data(parameters: list[nn.Parameter], shapes: list[tuple[int, ..
     parameters = [p for p in parameters if not nn.parameter.is_lazy(p)]
     held = sum(p.numel() * p.itemsize for p in parameters)
     given_bytes = sum(4 * elements(shape) for shape in shapes)
-    real = not any(p.is_meta for p in parameters)
+    real = all(map(torch_private.has_data, parameters))
     return real and held < CHEAP_BYTES and given_bytes < CHEAP_BYTES
 
 
@@ -223,7 +224,8 @@ def _deep_nesting() -> Iterator[None]:
 
 def _refuse_if_too_large(request: _Request, reason: str) -> None:
     """A run on data needs memory for the weights that have none yet."""
-    needed = sum(p.numel() * p.itemsize for p in request.model.parameters() if p.is_meta)
+    without = [p for p in request.model.parameters() if not torch_private.has_data(p)]
+    needed = sum(p.numel() * p.itemsize for p in without)
     available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > available // 2:
         raise TraceFailed(

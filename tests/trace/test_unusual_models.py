@@ -7,9 +7,11 @@ from collections import UserDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import archscope
@@ -384,3 +386,23 @@ def test_autocast_is_torch_s_own_again_after_a_run():
     with pytest.raises(archscope.ArchscopeError):
         analyse(lambda m, x: m.layer(x) / undefined)  # noqa: F821
     assert (kind.__init__, kind.__enter__, kind.__exit__) == before
+
+
+# -- fake tensors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_fake_tensors_are_shapes(inside, mode):
+    with FakeTensorMode():
+        model, x = nn.Linear(8, 8), torch.randn(2, 8)
+        inner = archscope.analyze(model, (x,), mode=mode) if inside else None
+        assert type(torch.ones(2)).__name__ == "FakeTensor"
+    report = inner or archscope.analyze(model, (x,), mode=mode)
+    assert (report.totals.macs, report.totals.params) == (LAYER_MACS, 72)
+    assert report.trace.ran_on == "shapes"
+
+
+def test_a_shape_may_be_of_numpy_s_whole_numbers():
+    report = archscope.analyze(nn.Linear(8, 8), inputs=tuple(np.array([2, 8])))
+    assert report.totals.macs == LAYER_MACS
