@@ -32,7 +32,7 @@ def test_the_second_answer_of_every_command_is_the_first_without_torch(place, co
     assert needed and first.out and first.status == (command[0] == "check")
     second, needed = place.archscope(*command)
     assert without_progress(second) == without_progress(first) and not needed
-    if any(word.startswith("net.py") for word in command):
+    if "--inputs-from" in command:
         place.write("parts.py", "WIDTH = 5\n")  # what net.py imports
         assert place.archscope(*command)[1]
 
@@ -183,3 +183,52 @@ def test_what_is_measured_or_is_a_picture_is_not_kept(place, command):
     done, needed = place.archscope(*command)
     assert done.status == 0, done.err
     assert needed and not place.entries()
+
+
+def small_program(place):
+    import torch
+
+    file = place.folder / "net.pt2"
+    example = (torch.zeros(1, 8),)
+    torch.export.save(torch.export.export(torch.nn.Linear(8, 4), example), file)
+
+
+def small_configuration(place):
+    text = {"model_type": "gpt2", "n_layer": 1, "n_head": 1, "n_embd": 8, "vocab_size": 9}
+    place.write("config.json", json.dumps(text))
+
+
+def accuracies(place):
+    place.write("accuracies.csv", "model,top1\nalexnet,50\n")
+
+
+def budgets(place):
+    place.write("pyproject.toml", '[tool.archscope.budgets.alexnet]\nmax-macs = "2G"\n')
+
+
+@pytest.mark.parametrize(
+    ("command", "made", "name"),
+    [
+        (("table", "net.pt2"), small_program, "net.pt2"),
+        (("table", "hf:config.json"), small_configuration, "config.json"),
+        (("compare", "alexnet", "--accuracy", "accuracies.csv"), accuracies, "accuracies.csv"),
+        (("check",), budgets, "pyproject.toml"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_file_that_a_command_reads_counts_by_its_content(place, command, made, name):
+    made(place)
+    first, needed = place.archscope(*command)
+    assert first.status == 0 and needed, first.err
+    assert place.archscope(*command) == (first, False)
+    file = place.folder / name
+    file.write_bytes(file.read_bytes() + b"\n")
+    assert place.archscope(*command)[1]
+
+
+def test_a_network_of_the_zoo_is_known_in_every_directory(place):
+    command = ("table", "alexnet")
+    first, _ = place.archscope(*command, PYTHONSAFEPATH=1)  # as the program that pip installs
+    place.folder = place.folder / "elsewhere"
+    place.folder.mkdir()
+    assert place.archscope(*command, PYTHONSAFEPATH=1) == (first, False)
