@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     model=reference_or_module,
     kwargs=mapping,
     batch=positive,
+    mode=text,
     name=text,
     strict=flag,
     execution=choices,

@@ -190,6 +190,14 @@ def reference_or_module(what: str, value: Any) -> None:
         )
 
 
+def tensor(what: str, value: Any) -> None:
+    """A tensor with the batch first."""
+    from torch import Tensor
+
+    if not isinstance(value, Tensor) or value.dim() == 0:
+        raise InvalidInput(f"{what} must be a tensor with the batch first, not {shown(value)}")
+
+
 def device_or_name(what: str, value: Any) -> None:
     """The name of a device, or one with a name and a title."""
     if isinstance(value, str) and value:

@@ -11,6 +11,9 @@ _FEW = 12  # names that fit into a line
 class ArchscopeError(Exception):
     """A request that cannot be answered; the message is one line for the person who made it."""
 
+    def __init__(self, message: str):
+        super().__init__(" ".join(str(message).split()))
+
 
 class UnknownName(ArchscopeError):
     """A name that is not known; the message offers the nearest ones."""

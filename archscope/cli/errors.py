@@ -25,7 +25,7 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     if sys.stdout is None:  # closed by the caller, who wants nothing of it
-        sys.stdout = open(os.devnull, "w")
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
         with _warnings_in_a_line(), command.make_context("archscope", given) as context:
             command.invoke(context)

@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from archscope.analyzers.frames import frame
-from archscope.arguments import checked, file, function, not_negative, positive, reference_or_module
+from archscope.arguments import (
+    checked,
+    file,
+    function,
+    not_negative,
+    positive,
+    reference_or_module,
+    tensor,
+)
 from archscope.gradients.losses import Loss, default_loss
 from archscope.gradients.products import BackwardGraph, backward_graph, gradients
 from archscope.gradients.subject import Network, first_output, network, open_kernels
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     model=reference_or_module,
     samples=positive,
     seed=not_negative,
+    targets=tensor,
     loss=function,
     checkpoint=file,
 )

@@ -13,7 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from archscope.analyzers.depth import path_counts
-from archscope.arguments import checked, file, function, not_negative, positive, reference_or_module
+from archscope.arguments import (
+    checked,
+    file,
+    function,
+    not_negative,
+    positive,
+    reference_or_module,
+    tensor,
+)
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.gradients.losses import Loss, default_loss
 from archscope.gradients.need import Need, slots_at_once
@@ -51,6 +59,7 @@ class _Run:
     samples=positive,
     seeds=positive,
     seed=not_negative,
+    targets=tensor,
     loss=function,
     checkpoint=file,
     memory=positive,

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archscope.arguments import positive
+from archscope.arguments import positive, shown
 from archscope.errors import InvalidInput
 from archscope.sources.subject import Subject
 
@@ -60,8 +60,8 @@ def specs(given: Input) -> tuple[InputSpec, ...]:
         return (given,)
     if isinstance(given, str):
         return (parse_input(given),)
-    if not isinstance(given, Iterable):
-        raise InvalidInput(f"an input is a shape such as (3, 224, 224) or text, not {given!r}")
+    if not isinstance(given, Iterable) or isinstance(given, Mapping) or hasattr(given, "dtype"):
+        raise InvalidInput(f"an input is a shape such as (3, 224, 224) or text, not {shown(given)}")
     given = tuple(given)  # type: ignore[assignment]
     if all(isinstance(size, int) for size in given):
         return (InputSpec(_checked(tuple(given))),)  # type: ignore[arg-type]

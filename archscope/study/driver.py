@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 
+from archscope.arguments import checked, file, function, shown
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.study.analyses import MEASURED
 from archscope.study.engines import Engine
@@ -25,6 +26,7 @@ Told = Callable[[dict[str, int]], None]
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
+@checked(path=file, told=function)
 def run(
     path: str | Path,
     grids: Sequence[Grid],
@@ -49,7 +51,7 @@ def run(
         ArchscopeError: a pattern that matches nothing, a file that is not there, a store that is
             in use or cannot be written. What was done until then is kept.
     """
-    expanded = [grid.expanded() for grid in grids]
+    expanded = [_checked(grid).expanded() for grid in grids]
     for grid in expanded:
         _refuse_missing_files(grid)
     with _opened(Path(path), create=bool(grids)) as store:
@@ -59,6 +61,14 @@ def run(
         return _carry_out(store, engine, limits or Limits(), told or (lambda counts: None))
 
 
+def _checked(grid: Grid) -> Grid:
+    """The same grid, made as one of a file is: of values that are checked."""
+    if not isinstance(grid, Grid):
+        raise InvalidInput(f"grids must be of archscope.study.Grid, not {shown(grid)}")
+    return Grid.of(grid.content)
+
+
+@checked(path=file, told=function)
 def retry(
     path: str | Path,
     engine: Engine,

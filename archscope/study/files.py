@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from archscope.arguments import checked, file
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.files import write_whole
 from archscope.study.results import Accuracies, completed, fronts_of, marked
 from archscope.study.store import Store
 
 
+@checked(store=file, path=file)
 def export(store: str | Path, path: str | Path) -> int:
     """Write what ``frame`` returns to a file, without having all of it in memory.
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -36,6 +37,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from archscope.arguments import checked, file
 from archscope.budgets.bounds import quantity
 from archscope.errors import InvalidInput, UnknownName, UnknownOption
 from archscope.study.analyses import DEFAULT, MEASURED, check_analysis
@@ -141,6 +143,7 @@ class Plan:
     memory_bytes: int | None = None
 
 
+@checked(path=file)
 def read_plan(path: str | Path) -> Plan:
     """The grids of a TOML file.
 
@@ -180,7 +183,9 @@ def _limits(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _positive(name: str, value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+        raise InvalidInput(f"{name} must be a number of more than 0, not {value!r}")
+    if not 0 < value < math.inf:
         raise InvalidInput(f"{name} must be a number of more than 0, not {value!r}")
     return value
 

@@ -10,6 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archscope.arguments import checked, file, text, texts
 from archscope.errors import UnknownName
 from archscope.study.records import Setting
 from archscope.study.store import Store
@@ -36,6 +37,7 @@ _WHOLE = ("size", "threads", "backward_macs", "backward_flops")  # beside those 
 ALIKE = ("protocol", "batch", "dtype", "mode", "device")
 
 
+@checked(path=file, models=texts, accuracy=file, protocol=text)
 def frame(
     path: str | Path,
     models: Sequence[str] = (),

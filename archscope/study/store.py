@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from archscope.arguments import checked, file, flag
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.study.analyses import RUNS
 from archscope.study.records import Cell, Limits, Measurement, Result, Setting, Task
@@ -94,6 +95,7 @@ def check_place(path: Path, *, create: bool) -> None:
 class Store:
     """An open store. One process writes; any number read."""
 
+    @checked(path=file, create=flag)
     def __init__(self, path: str | Path, *, create: bool = False):
         """Open a store.
 

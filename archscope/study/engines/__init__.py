@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from archscope.arguments import checked, text
 from archscope.errors import UnknownName
 from archscope.study.records import Result, Task
 
@@ -31,6 +32,7 @@ class Engine(Protocol):
         """The results of all cells of the tasks, as they come."""
 
 
+@checked(name=text)
 def engine(name: str, **options: Any) -> Engine:
     """An engine by name.
 
