@@ -1,11 +1,13 @@
 """A key changes with everything that the result depends on, and with nothing else."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from small_studies import ROOT
 
 from archscope.study import keys
 from archscope.study.records import Measurement, Setting
@@ -111,7 +113,8 @@ def test_no_result_comes_from_code_that_does_not_count():
         "parts = {name.split('.')[1] for name in sys.modules if name.startswith('archscope.')}\n"
         "assert not parts & {name.removesuffix('.py') for name in keys._SHOWING}, parts\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
 
 
 def test_the_content_of_a_file_and_of_what_it_imports_counts(networks):
