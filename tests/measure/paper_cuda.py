@@ -62,7 +62,7 @@ class Gpus:
 
     def __init__(self, count=2):
         self.clock, self.sync_mode, self.emptied, self.fault = 0.0, 0, 0, None
-        self.captures = 0
+        self.captures, self.captured_on = 0, None
         self._device = 0
         self._current = [Stream(f"cuda:{i}", self) for i in range(count)]
 
@@ -163,6 +163,7 @@ class Capture:
 
     def __enter__(self):
         self.gpus.captures += 1
+        self.gpus.captured_on = self.stream
         self.gpus.synchronize()
         self.before = self.gpus.current_stream()
         self.gpus.set_stream(self.stream)

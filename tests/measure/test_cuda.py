@@ -78,7 +78,7 @@ def test_captures_share_one_side_stream(gpus):
     cuda.captured(lambda: gpus.kernel(0.5))
     first = cuda._side
     cuda.captured(lambda: gpus.kernel(0.5))
-    assert cuda._side is first is not gpus.current_stream()
+    assert gpus.captured_on is cuda._side is first is not gpus.current_stream()
 
 
 def test_a_run_that_waits_for_the_device_is_refused_before_it_is_captured(gpus):
