@@ -50,9 +50,10 @@ def resolve(name: str, request: Request) -> Subject:
     return request.subject(name, model, (inputs, kwargs), warnings)
 
 
-def own_sample(name: str, request: Request) -> tuple[tuple[int, ...], ...]:
-    """The shapes of one sample; a detector's is an image."""
-    return _samples(name, _builder(name))
+def own_sample(name: str, request: Request) -> tuple[tuple[int, ...], ...] | None:
+    """The shapes of one sample; None of a detector, which takes a list."""
+    builder = _builder(name)
+    return None if _takes_images(builder) else _samples(name, builder)
 
 
 def _builder(name: str) -> Callable[..., Any]:
