@@ -412,10 +412,12 @@ def _warnings(
     ops: tuple[Any, ...], reason: str, single_values: list[str], made: list[nn.Module]
 ) -> tuple[str, ...]:
     warnings = []
-    if made:
-        kinds = ", ".join(sorted({type(module).__name__ for module in made}))
+    kinds = {
+        type(module).__name__ for module in made if next(module.parameters(), None) is not None
+    }
+    if kinds:
         warnings.append(
-            f"modules made while the model ran: {kinds}; their parameters are not the model's"
+            f"modules made while the model ran: {', '.join(sorted(kinds))}; their parameters are not the model's"
         )
     if single_values:
         warnings.append(

@@ -406,3 +406,8 @@ def test_fake_tensors_are_shapes(inside, mode):
 def test_a_shape_may_be_of_numpy_s_whole_numbers():
     report = archscope.analyze(nn.Linear(8, 8), inputs=tuple(np.array([2, 8])))
     assert report.totals.macs == LAYER_MACS
+
+
+def test_modules_without_parameters_may_be_made_during_the_run():
+    report = analyse(lambda m, x: nn.ReLU()(m.layer(x)))
+    assert not report.warnings and report.rows[-1]["kind"] == "ReLU"
