@@ -412,12 +412,11 @@ def _warnings(
     ops: tuple[Any, ...], reason: str, single_values: list[str], made: list[nn.Module]
 ) -> tuple[str, ...]:
     warnings = []
-    kinds = {
-        type(module).__name__ for module in made if next(module.parameters(), None) is not None
-    }
-    if kinds:
+    learned = [module for module in made if next(module.parameters(), None) is not None]
+    if learned:
+        kinds = ", ".join(sorted({type(module).__name__ for module in learned}))
         warnings.append(
-            f"modules made while the model ran: {', '.join(sorted(kinds))}; their parameters are not the model's"
+            f"modules made while the model ran: {kinds}; their parameters are not the model's"
         )
     if single_values:
         warnings.append(
