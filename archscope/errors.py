@@ -54,6 +54,6 @@ def unreadable(path: object, error: Exception) -> InvalidInput:
         error: why.
     """
     if isinstance(error, FileNotFoundError):
-        return InvalidInput(f"there is no file {path}")
+        return InvalidInput(f"{path} cannot be read: there is no such file")
     reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
     return InvalidInput(f"{path} cannot be read: {reason or type(error).__name__}")

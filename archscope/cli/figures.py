@@ -65,7 +65,7 @@ def figure(request: Request) -> Figure:
 
 
 def _compared(request: Request, *analyses: str, **changed: Any) -> pd.DataFrame:
-    from archscope.comparison import compare
+    from archscope.comparison.compare import INTERRUPTED, compare
 
     if request.stored is not None:
         return _without_failed(request, _of_one_setting(request.stored), None)
@@ -83,6 +83,8 @@ def _compared(request: Request, *analyses: str, **changed: Any) -> pd.DataFrame:
         measured_where=request.measured_where,
         **{name: value for name, value in known.items() if name not in ("inputs", "mode")},
     )
+    if INTERRUPTED in frame.attrs["failed"].values():
+        raise KeyboardInterrupt  # a picture of some of the networks is none of what was asked for
     tell_warnings(frame)
     return _without_failed(request, frame, asked.batch)
 

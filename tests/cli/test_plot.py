@@ -1,6 +1,7 @@
 """``archscope plot`` writes a picture, or says in one line why not."""
 
 import csv
+import importlib
 import re
 
 import pytest
@@ -192,3 +193,19 @@ def test_gradients_are_measured_at_the_input_that_is_given(kind, tmp_path):
     given = ("--input", "3x16x16", "--samples", 1, "--set", "num_classes=7")
     assert run(kind, "resnet20-cifar", *given, "-o", place) == 0
     assert "3x16x16" in place.read_text()
+
+
+def test_an_interrupt_ends_a_picture_before_it_is_written(tmp_path, monkeypatch, capsys):
+    comparing = importlib.import_module("archscope.comparison.compare")
+    analysed = comparing.network_row
+
+    def interrupted(model, *given, **more):
+        if model == "vgg16":
+            raise KeyboardInterrupt
+        return analysed(model, *given, **more)
+
+    monkeypatch.setattr(comparing, "network_row", interrupted)
+    place = tmp_path / "picture.svg"
+    assert run("accuracy", "alexnet", "vgg16", "-o", place) == 130
+    assert not place.exists()
+    assert "error" not in capsys.readouterr().err
