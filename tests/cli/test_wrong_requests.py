@@ -86,7 +86,7 @@ def run(capsys, *arguments):
         ("table alexnet --set dropout=0.1 --set dropout=0.2", "set twice"),
         ("table alexnet --columns macs,params,macs", "--columns has macs twice"),
         ("memory alexnet --fit 4GiB --batch 9", "--fit varies the batch"),
-        ("compare alexnet --measured nowhere.csv", "nowhere.csv cannot be read: there is no such file"),
+        ("compare alexnet --measured nowhere.csv", "cannot be read: there is no such file"),
         ("compare alexnet --accuracy .", ". cannot be read: Is a directory"),
         ("explore alexnet -o x.html --measured-where batch==1", "--measured file"),
         ("latency alexnet --layers --precision 0.1", "--precision changes nothing"),
