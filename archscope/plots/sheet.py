@@ -42,6 +42,7 @@ _APART = 10.0  # points between columns of a block
 _SMALLEST = 2.0  # inches
 _LINE = 11.0  # points that a line of the key takes
 _FEWEST = 10  # entries that a block which may be shortened keeps
+_MOST = 60  # lines of such a block, however large the figure
 _UNDER = 0.4  # of the figure's height, at most, for a key that can be shortened
 _LEAST_PANEL = 36.0  # points
 
@@ -300,7 +301,7 @@ def _key_below(sheet: Sheet, width: float) -> Key:
 def _lengths(blocks: Sequence[Block]) -> range:
     """To how many lines blocks may be shortened, not at all first."""
     longest = max((len(block.entries) for block in blocks if block.weights), default=0)
-    return range(max(longest, _FEWEST), _FEWEST - 1, -1)
+    return range(min(max(longest, _FEWEST), _MOST), _FEWEST - 1, -1)
 
 
 def _key_beside(sheet: Sheet) -> Key:

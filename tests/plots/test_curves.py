@@ -82,3 +82,12 @@ def test_scaling_draws_any_cost_over_any_size():
         plots.scaling(frame, cost="joules")
     with pytest.raises(InvalidInput, match="batch, size, seq_len"):
         plots.scaling(frame, over="width")
+
+
+def test_the_key_of_hundreds_of_curves_lists_some_and_counts_the_rest():
+    figure = plots.time_vs_batch(measured(300, (1, 8)))
+    texts = {t.get_text() for t in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
+    (rest,) = [text for text in texts if text.startswith("and ") and text.endswith(" more")]
+    listed = texts & set(measured(300, (1,))["model"])
+    assert 9 <= len(listed) <= 60 and int(rest.split()[1]) + len(listed) == 300
+    assert_inside(figure)
