@@ -10,6 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from archscope.arguments import (
+    above_zero,
+    checked,
+    device_or_name,
+    flag,
+    function,
+    positive,
+    positives,
+    reference_or_module,
+    text,
+)
 from archscope.calibrated import ceilings
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
@@ -35,9 +46,26 @@ if TYPE_CHECKING:
     from archscope.sources.inputs import Input
 
 _CPUS_OF_OTHERS = 0.1  # of all CPUs; more of them disturb
+# Of the device, of the machine, and of CUDA's libraries (CUBLAS_STATUS_ALLOC_FAILED).
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 _CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 
 
+@checked(
+    model=reference_or_module,
+    device=device_or_name,
+    batch=positives,
+    dtype=text,
+    mode=text,
+    channels_last=flag,
+    compile=flag,
+    graph=flag,
+    cold=flag,
+    threads=positive,
+    precision=above_zero,
+    max_seconds=above_zero,
+    progress=function,
+)
 def latency(
     model: str | nn.Module,
     inputs: Any = None,
@@ -347,7 +375,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether the device, or the machine, had too little memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    return any(words in str(error) for words in _NO_MEMORY)
 
 
 class _Told:

@@ -261,7 +261,10 @@ def test_a_sleep_takes_as_long_as_it_says():
         ({"cold": True}, "CUDA devices only"),
         ({"batch": 0}, "1 or more"),
         ({"mode": "test"}, "'inference' or 'training'"),
-        ({"precision": 0}, "more than 0"),
+        ({"precision": 0}, "above 0"),
+        ({"batch": [1, 1]}, "twice"),
+        ({"device": 5}, "must be a name"),
+        ({"dtype": []}, "must be a text"),
     ],
 )
 def test_a_wrong_request_says_what_is_right(arguments, says):
