@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from archscope.errors import ArchscopeError, InvalidInput
+from archscope.measure.kept import give_back
 from archscope.measure.meters import Meter, meter_of_cpu, meter_of_gpu
 from archscope.measure.sampling import Sample
 from archscope.measure.sensors import CpuSensors, Sensors, sensors_of_gpu
@@ -105,6 +106,7 @@ class Cpu:
 
     def release(self) -> None:
         gc.collect()  # networks are often parts of cycles
+        give_back()
 
 
 class Cuda:
@@ -249,8 +251,8 @@ def device_at_hand(name: str) -> Device:
         return Cpu()
     if kind != "cuda" or (index and not index.isdecimal()):
         raise InvalidInput(
-            f"device '{name}' is not known; it is cpu, cuda or cuda:N (of any other, roofline and "
-            "latency --predict say what they can)"
+            f"device '{name}' is not known; it is cpu, cuda or cuda:N (for a card that is not here: "
+            "archscope roofline, or latency --predict)"
         )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(index or 0) >= count:

@@ -40,6 +40,15 @@ def memory_kept() -> Iterator[None]:
     finally:
         for parameter, value in _USUAL.items():
             library.mallopt(parameter, value)
+        give_back()
+
+
+def give_back() -> None:
+    """Free memory goes back to the kernel, also where it is kept: what is built next gets other
+    pages, and so another place in the caches.
+    """
+    library = _glibc()
+    if library is not None:
         library.malloc_trim(0)
 
 
