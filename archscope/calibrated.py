@@ -16,16 +16,25 @@ _LAUNCH = {"cpu": 1e-6, "gpu": 3e-6}
 
 
 def cache_file() -> Path:
-    """Where calibrations are kept: $XDG_CACHE_HOME/archscope, or ~/.cache/archscope."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "archscope" / "calibration.json"
+    """Where calibrations are kept: $XDG_CACHE_HOME/archscope, or ~/.cache/archscope.
+
+    Raises:
+        InvalidInput: it would be in a home directory, and there is none.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return Path(base).expanduser() / "archscope" / "calibration.json"
+    except RuntimeError:
+        raise InvalidInput(
+            "there is no home directory for calibrations; set XDG_CACHE_HOME"
+        ) from None
 
 
 def calibrated() -> list[dict[str, Any]]:
     """What was calibrated here before; nothing if that cannot be read."""
     try:
         found = json.loads(cache_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, InvalidInput):
         return []
     return found if isinstance(found, list) else []
 

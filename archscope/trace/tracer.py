@@ -456,12 +456,12 @@ def _explained(
     verb = "does not accept the input" if refused else "raised on the input"
     failed = calls.failed_in
     if failed is None or not failed.path:
-        where = f"{model} {verb} {shapes}"
+        where = f"{model} {verb} {shapes or '(no tensors)'}"
     else:
         got = ", ".join("x".join(map(str, shape)) for shape in failed.input_shapes)
         settings = f"({failed.detail})" if failed.detail else ""
         where = (
-            f"{model} {verb} {shapes}: "
+            f"{model} {verb} {shapes or '(no tensors)'}: "
             f"layer {failed.path} {failed.kind}{settings} got {got or 'no tensors'}"
         )
     kind = InvalidInput if refused else TraceFailed
