@@ -251,8 +251,8 @@ def device_at_hand(name: str) -> Device:
         return Cpu()
     if kind != "cuda" or (index and not index.isdecimal()):
         raise InvalidInput(
-            f"device '{name}' is not known; it is cpu, cuda or cuda:N (for a card that is not here: "
-            "archscope roofline, or latency --predict)"
+            f"device '{name}' is not known; it is cpu, cuda or cuda:N (for a card that is not "
+            "here: archscope roofline, or latency --predict)"
         )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(index or 0) >= count:

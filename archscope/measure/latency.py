@@ -87,10 +87,10 @@ def latency(
 ) -> pd.DataFrame:
     """Measure a network's latency, batch size by batch size.
 
-    Random data, weights as initialised; warm-up until steady; runs until the 95 % interval of
-    the median is within ``precision`` of it. A network is built and measured several times, since
-    where it lies in memory changes how long it takes; the median is over these builds. On the CPU
-    the device's time is the caller's.
+    Random data, weights as initialised; warm-up until steady. A network is built and measured
+    several times, since where it lies in memory and when it runs change how long it takes; the
+    median is over these builds. It ends after half of ``max_seconds`` if the median is known to
+    ``precision`` by then. On the CPU the device's time is the caller's.
 
     Args:
         model: a reference, or a module (which is copied, and stays as it was).
@@ -106,15 +106,16 @@ def latency(
         graph: replay it as one CUDA graph.
         cold: empty the L2 cache before each run, outside of the timed region.
         threads: of the CPU; torch's own choice by default.
-        precision: half of the interval's width, in medians, at which to stop.
+        precision: half of the width of the median's 95 % confidence interval, in medians.
         max_seconds: at most so long for each batch size, after the warm-up.
         progress: told where the measurement is, at most once a second.
         options: options of a reference.
 
     Returns:
         A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted);
-        ``runs`` and ``builds``; ``latency_ms_p50``, ``_low`` and ``_high`` (95 % interval),
-        ``_iqr``, ``_p95`` of the device's time and the same of ``wall_ms``;
+        ``runs`` and ``builds``; ``latency_ms_p50``, ``_low`` and ``_high`` (the 95 % interval:
+        of builds, or of the median where there is one), ``_iqr``, ``_p95`` of the device's time
+        and the same of ``wall_ms``;
         ``throughput_per_s``; achieved rates, and their shares of
         the ceilings if the device was calibrated (a bandwidth share of more than 1 is a cache's);
         of recurrent networks ``form`` ("fused" or "unrolled"), ``steps`` and

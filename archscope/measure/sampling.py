@@ -6,7 +6,9 @@
                         medians within 2 %         interval narrow enough, or time is up
 
 A network that is built again lies elsewhere in memory, and takes another time, by up to some per
-cent: more runs of one build do not tell. So a network is measured in several builds::
+cent: more runs of one build do not tell. And a machine has moods of many seconds, of which runs
+within one second do not tell either. So a network is measured in several builds, over half of the
+time at least::
 
     build | warm-up | a turn of runs | build | a turn | build | a turn | ...
                          median                median            median   -> their median, interval
@@ -22,7 +24,7 @@ from statistics import median
 from archscope.measure.statistics import Summary, summary, summary_of_builds
 
 _WINDOW = 5
-BUILDS = 6  # the fewest whose medians' range has the true one with 95 %: 1 - 2 / 2^6 = 97 %
+BUILDS = 6  # the fewest whose range has their true median with 95 %: 1 - 2 / 2^6 = 97 %
 _REWARMED = 3  # runs after a network was built again, which are not counted
 _FEWEST = 3  # runs of a turn
 
@@ -38,7 +40,9 @@ class Rules:
     steady: float = 0.02  # by which the medians of two windows of the warm-up may differ
     max_warmup_seconds: float = 10.0
     max_warmup_runs: int = 200
-    turn_seconds: float = 0.2  # of one build at least, where there are several
+    turn_seconds: float = 0.2  # of one build, where there are several
+    turn_runs: int = 200  # at most
+    least_share: float = 0.5  # of max_seconds, over which the turns are spread at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,27 @@ class Samples:
         return self._summary([sample.wall for sample in self.taken])
 
     @property
+    def precision(self) -> float:
+        """Half of the width of the median's 95 % interval, in medians: how well it is known."""
+        times = [sample.device for sample in self.taken], [sample.wall for sample in self.taken]
+        return max(_known_to(self._turns(one)) for one in times)
+
+    @property
     def builds(self) -> int:
         """How many builds of the network were measured."""
         return sum(start < len(self.taken) for start in self.starts)
 
     def _summary(self, times: list[float]) -> Summary:
-        ends = [*self.starts[1:], len(times)]
-        turns = [times[i:j] for i, j in zip(self.starts, ends, strict=True) if i < j]
+        turns = self._turns(times)
         return summary_of_builds(turns) if len(turns) > 1 else summary(times)
+
+    def _turns(self, times: list[float]) -> list[list[float]]:
+        ends = [*self.starts[1:], len(times)]
+        return [times[i:j] for i, j in zip(self.starts, ends, strict=True) if i < j]
+
+
+def _known_to(turns: list[list[float]]) -> float:
+    return summary([median(turn) for turn in turns] if len(turns) > 1 else turns[0]).precision
 
 
 Progress = Callable[[Samples, float], None]  # so far, the warm-up too; most seconds that remain
@@ -114,9 +131,9 @@ def collect_over_builds(
 ) -> Samples:
     """The same over several builds of a network, each measured for a turn.
 
-    The turns end when the median of their medians is known to ``rules.precision``, from six on,
-    or when time is up. A network whose building and warming take most of a sixth of the time is
-    measured in one build.
+    The turns end when the median of their medians is known to ``rules.precision``, from six on and
+    after half of the time, or when time is up. A network whose building and warming take most of a
+    sixth of the time is measured in one build.
 
     Args:
         build: makes the network anew and returns what runs it once; it has let go of the one
@@ -175,7 +192,7 @@ def _turn(
             progress(samples, max(most - seconds, 0.0) + turns_left * rules.max_seconds / BUILDS)
         enough = runs >= rules.min_runs and seconds >= rules.turn_seconds
         out_of_time = runs >= _FEWEST and seconds >= most
-        if enough or out_of_time or runs >= rules.max_runs // BUILDS:
+        if enough or out_of_time or runs >= rules.turn_runs:
             return
 
 
@@ -185,7 +202,7 @@ def _known(samples: Samples, seconds: float, rules: Rules) -> bool:
         return False
     if seconds >= rules.max_seconds or len(samples.taken) >= rules.max_runs:
         return True
-    return max(samples.device.precision, samples.wall.precision) <= rules.precision
+    return seconds >= rules.least_share * rules.max_seconds and samples.precision <= rules.precision
 
 
 def _until_known(
@@ -236,4 +253,4 @@ def _enough(samples: Samples, seconds: float, rules: Rules) -> bool:
     # The interval is looked at ever more rarely: sorting all samples at each would take longer
     # than a short run.
     looks = runs >= rules.min_runs and runs % max(rules.min_runs // 2, runs // 10) == 0
-    return looks and max(samples.device.precision, samples.wall.precision) <= rules.precision
+    return looks and samples.precision <= rules.precision

@@ -56,12 +56,17 @@ def summary(samples: Sequence[float]) -> Summary:
 def summary_of_builds(turns: Sequence[Sequence[float]]) -> Summary:
     """Summarise the samples of several builds of one network.
 
-    The median and its interval are those of the builds' medians: builds differ, and it is builds
-    that two measurements of the same network do not share. The rest is of all samples.
+    The median is that of the builds' medians, and between ``low`` and ``high`` lie 95 % of them,
+    or all where there are fewer than 40: the interval for one build more. The interval of their
+    median would be narrower by the square root of their number if they were independent; but
+    builds follow one another through the slow moods of a machine, and what the next measurement
+    shares with this one is the network only. The rest is of all samples.
     """
-    typical = summary([median(turn) for turn in turns])
+    typical = sorted(median(turn) for turn in turns)
+    outside = int(len(typical) * (1 - CONFIDENCE) / 2)
     every = summary([sample for turn in turns for sample in turn])
-    return replace(every, median=typical.median, low=typical.low, high=typical.high)
+    low, high = typical[outside], typical[len(typical) - 1 - outside]
+    return replace(every, median=median(typical), low=low, high=high)
 
 
 def independent(samples: Sequence[float]) -> float:

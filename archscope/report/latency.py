@@ -44,7 +44,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "batch": str(row["batch"]),
         "form": row["form"] or "",
         "p50 ms": _number(row["latency_ms_p50"]),
-        "95 % CI": interval if row["runs"] else "",
+        "95 % interval": interval if row["runs"] else "",
         "IQR": _number(row["latency_ms_iqr"], 2),
         "p95": _number(row["latency_ms_p95"]),
         "wall ms": _number(row["wall_ms_p50"]),
@@ -150,18 +150,18 @@ def _caption(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         else "p50 to p95 by the device's events, wall time until the caller has the result"
     )
     return [
-        f"{setting}; first input {sample}, random data. {times}. p50 is the median"
-        f"{_over_builds(rows)}, with its 95 % confidence interval (CI) from order statistics.",
+        f"{setting}; first input {sample}, random data. {times}. {_median(rows)}",
         _conditions(first),
     ]
 
 
-def _over_builds(rows: Sequence[Mapping[str, Any]]) -> str:
+def _median(rows: Sequence[Mapping[str, Any]]) -> str:
     builds = [row["builds"] for row in rows if row["builds"]]
-    if max(builds, default=1) == 1:
-        return ""
-    least, most = min(builds), max(builds)
-    return f" over {least if least == most else f'{least} to {most}'} builds of the network"
+    least, most = min(builds, default=1), max(builds, default=1)
+    if most == 1:
+        return "p50 is the median, with its 95 % interval from order statistics."
+    number = str(most) if least == most else f"{least} to {most}"
+    return f"p50 is the median over {number} builds of the network, in the interval are 95 % of them."
 
 
 def _conditions(row: Mapping[str, Any]) -> str:

@@ -153,7 +153,7 @@ def test_compare_and_explore_read_a_study_and_run_nothing(finished, capsys, monk
         (["compare", "--from", "study.db", "resnet*"], "unknown network in study.db"),
         (["compare", "--from", "absent.db"], "there is no study absent.db"),
         (["compare", "--from", "absent.csv"], "there is no table absent.csv"),
-        (["plot", "depth", "--from", "study.db", "-o", "x.html"], "--from changes nothing in depth"),
+        (["plot", "depth", "--from", "study.db", "-o", "x.html"], "--from changes nothing"),
         (["plot", "accuracy", "--from", "study.db", "--samples", "3", "-o", "x.html"], "--samples"),
         (["plot", "accuracy", "x", "--where", "batch == 1", "-o", "x.html"], "--from study.db"),
     ],
