@@ -161,7 +161,7 @@ def _median(rows: Sequence[Mapping[str, Any]]) -> str:
     if most == 1:
         return "p50 is the median, with its 95 % interval from order statistics."
     number = str(most) if least == most else f"{least} to {most}"
-    return f"p50 is the median over {number} builds of the network, in the interval are 95 % of them."
+    return f"p50 is the median of {number} builds of the network; the interval has 95 % of them."
 
 
 def _conditions(row: Mapping[str, Any]) -> str:
