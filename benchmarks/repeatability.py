@@ -82,7 +82,7 @@ def _half_width(group: pd.DataFrame) -> str:
 @click.option("--quick", is_flag=True, help="Four pairs of one second; nothing is written.")
 @click.option("--afresh", is_flag=True, help="Forget what an earlier run left.")
 @click.option("--pairs", default=PAIRS, help="So many; 40 if absent.")
-@click.option("--seconds", default=10.0, help="Of every run at most, after its warm-up.")
+@click.option("--seconds", default=20.0, help="Of every run at most, after its warm-up.")
 def main(quick: bool, afresh: bool, pairs: int, seconds: float) -> None:
     """Measure pairs and count those that agree."""
     pairs, seconds = (4, 1.0) if quick else (pairs, seconds)
