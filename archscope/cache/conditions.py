@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from archscope.cache.files import importable, stamps
+from archscope.cache.files import FINDERS_MARK, importable, stamps
 from archscope.cache.place import DIRECTORY, OFF, SIZE
 from archscope.study.keys import dependencies, digest, own_files, version
 
@@ -98,7 +98,8 @@ def _environment(own: bool) -> Iterator[tuple[str, str]]:
 def _own_places(references: Sequence[str]) -> list[str]:
     """The directories, other than those of installed packages, in which modules are looked for."""
     folders = [str(Path(r.rpartition(":")[0]).parent) for r in references if ".py:" in r]
-    places = dict.fromkeys(os.path.abspath(place) for place in (*sys.path, *folders))
+    listed = [place for place in sys.path if not place.endswith(FINDERS_MARK)]
+    places = dict.fromkeys(os.path.abspath(place) for place in (*listed, *folders))
     standard = os.path.dirname(os.__file__)
     return [
         place

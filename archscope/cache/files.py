@@ -43,6 +43,10 @@ def stamps(files: Iterable[str | Path]) -> str:
     return digest([_stamp(file) for file in files])
 
 
+# The end of an editable installation's entry of sys.path: it is its finder's mark and no directory.
+FINDERS_MARK = ".__path_hook__"
+
+
 def importable(folder: str, *, namespaces: bool = False) -> list[str]:
     """The names in a directory that an import may find.
 

@@ -18,7 +18,15 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from archscope.cache.files import CONTENT, MODULES, NAMES, PRESENCE, state, stronger
+from archscope.cache.files import (
+    CONTENT,
+    FINDERS_MARK,
+    MODULES,
+    NAMES,
+    PRESENCE,
+    state,
+    stronger,
+)
 
 OWN = str(Path(__file__).parents[1]) + os.sep  # of archscope itself
 # Packages that count by version: of these alone a run loads a thousand files and more.
@@ -205,6 +213,8 @@ def _path(place: Any) -> str:
         return ""
     text = os.fsdecode(place)
     if not text or text.startswith("<") or "\0" in text or _COMPILED in text:
+        return ""
+    if text.endswith(FINDERS_MARK):
         return ""
     return os.path.abspath(text)
 
