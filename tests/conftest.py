@@ -7,12 +7,17 @@ declare those schemas first. Nothing here calls them.
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Callable
 
 # Tests run side by side: a thread each, here and in the processes that they start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is tested runs, whatever a person's cache holds; the cache's own tests turn it on.
 os.environ["ARCHSCOPE_NO_CACHE"] = "1"
+
+# A runner in the background ignores Ctrl-C, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 import torch
