@@ -155,14 +155,14 @@ def collect_over_builds(
             _until_known(take, now, rules, samples, progress)
             return samples
         start = now()
-        _turn(take, now, rules, samples, progress, turn)
+        _turn(take, now, rules, samples, progress, turn, start + rules.max_seconds)
         while not _known(samples, now() - start, rules):
             del take  # one network at a time has to fit
             take = build()
             for _ in range(_REWARMED):
                 take()
             samples.starts.append(len(samples.taken))
-            _turn(take, now, rules, samples, progress, turn)
+            _turn(take, now, rules, samples, progress, turn, start + rules.max_seconds)
     return samples
 
 
@@ -181,15 +181,17 @@ def _turn(
     samples: Samples,
     progress: Progress | None,
     most: float,
+    ends: float,
 ) -> None:
-    """The runs of one build: enough for its median, and for at most so many seconds."""
+    """The runs of one build: enough for its median, and for at most so many seconds; the time of
+    all builds ends then.
+    """
     start, first = now(), len(samples.taken)
     while True:
         samples.taken.append(take())
         runs, seconds = len(samples.taken) - first, now() - start
         if progress is not None:
-            turns_left = max(BUILDS - len(samples.starts), 0)
-            progress(samples, max(most - seconds, 0.0) + turns_left * rules.max_seconds / BUILDS)
+            progress(samples, max(ends - now(), most - seconds, 0.0))
         enough = runs >= rules.min_runs and seconds >= rules.turn_seconds
         out_of_time = runs >= _FEWEST and seconds >= most
         if enough or out_of_time or runs >= rules.turn_runs:
