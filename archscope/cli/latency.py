@@ -59,13 +59,13 @@ class Batches(click.ParamType):
     "--precision",
     type=Number(1),
     default=0.01,
-    help="Half of the interval's width at which to stop, in medians; 0.01 if absent.",
+    help="How well the median is to be known, as a part of it; 0.01 if absent.",
 )
 @click.option(
     "--max-seconds",
     type=Number(),
     default=20.0,
-    help="At most, for each batch size; 20 if absent.",
+    help="At most, for each batch size, and half of it at least; 20 if absent.",
 )
 @click.option("--layers", is_flag=True, help="Show where the time goes.")
 @click.option(
@@ -92,8 +92,8 @@ def latency(
 ) -> None:
     """Measure the latency of MODEL, a reference as for `archscope table`.
 
-    Random data and weights as initialised; runs until the median is known to --precision. A
-    recurrent network of the zoo is measured fused and unrolled. With --layers the time of every
+    Random data and weights as initialised; built and measured several times, until the median is
+    known to --precision. A recurrent network of the zoo is measured fused and unrolled. With --layers the time of every
     module and of the gap between, which are the whole. An interrupt shows what was measured so
     far. --format csv has every sample and condition. With --predict nothing is run: the latency
     is predicted from the device's ceilings, with an interval and its held-out error.
