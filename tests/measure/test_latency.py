@@ -287,7 +287,8 @@ def test_a_wrong_request_says_what_is_right(arguments, says):
 
 def test_a_sample_makes_batches_and_whole_inputs_bring_their_own(tmp_path):
     def batches(model, inputs=None, **given):
-        found = archscope.latency(model, inputs, device=Fake(repeat(0.01)), **given)
+        device = Fake(repeat(0.01))
+        found = archscope.latency(model, inputs, device=device, max_seconds=2, **given)
         return list(zip(found["batch"], found["input_shape"], strict=True))
 
     assert batches("resnet18", input=(3, 32, 32), batch=[1, 2]) == [
