@@ -93,10 +93,11 @@ def latency(
     """Measure the latency of MODEL, a reference as for `archscope table`.
 
     Random data and weights as initialised; built and measured several times, until the median is
-    known to --precision. A recurrent network of the zoo is measured fused and unrolled. With --layers the time of every
-    module and of the gap between, which are the whole. An interrupt shows what was measured so
-    far. --format csv has every sample and condition. With --predict nothing is run: the latency
-    is predicted from the device's ceilings, with an interval and its held-out error.
+    known to --precision. A recurrent network of the zoo is measured fused and unrolled. With
+    --layers the time of every module and of the gap between, which are the whole. An interrupt
+    shows what was measured so far. --format csv has every sample and condition. With --predict
+    nothing is run: the latency is predicted from the device's ceilings, with an interval and its
+    held-out error.
     """
     _refuse_unused(given_options(ctx), layers=layers, predict=predict)
     given = inputs_of(model, inputs, inputs_from)
