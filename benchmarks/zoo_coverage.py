@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -37,21 +37,22 @@ COLUMNS = (
     "reference input params macs torch_macs published_macs flops coverage activations peak_bytes "
     "depth shortest_path mean_path ran_on ops seconds torch_seconds error"
 )
-WORKER = (sys.executable, "-m", "benchmarks.zoo_coverage", "--work")
 PATTERNS = ("torchvision:*", "timm:*")
 BATCH = {"inference": 1, "training": 2}
 
 
 @dataclass(frozen=True)
 class Files:
-    """Where the results of a mode are, and the columns of its table."""
+    """Where the results of a benchmark are, and the columns of its table."""
 
     mode: str
+    benchmark: str = "zoo_coverage"
+    more_columns: str = ""
 
     @property
     def table(self) -> Path:
         suffix = "" if self.mode == "inference" else f"_{self.mode}"
-        return RESULTS / f"zoo_coverage{suffix}.csv"
+        return RESULTS / f"{self.benchmark}{suffix}.csv"
 
     @property
     def summary(self) -> Path:
@@ -60,7 +61,15 @@ class Files:
     @property
     def columns(self) -> list[str]:
         columns = COLUMNS if self.mode == "inference" else f"{COLUMNS} backward_macs"
-        return columns.split()
+        return f"{columns} {self.more_columns}".split()
+
+    @property
+    def worker(self) -> tuple[str, ...]:
+        """The command of a worker process."""
+        return sys.executable, "-m", f"benchmarks.{self.benchmark}", "--work"
+
+
+DEFAULT = Files("inference")
 
 
 def analysed(reference: str, mode: str = "inference") -> dict[str, Any]:
@@ -159,13 +168,15 @@ def published(reference: str, shape: tuple[int, ...]) -> float | str:
 # -- a worker: references on the command line, a line of JSON for each -----------------------------
 
 
-def work(mode: str, seconds: int, gibibytes: float, references: Iterable[str]) -> None:
+def work(arguments: Sequence[str], analysed: Callable[[str, str], dict[str, Any]]) -> None:
+    """Print a row for each reference; ``rows_of`` makes the arguments."""
+    mode, seconds, gibibytes, *references = arguments
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    limit = int(gibibytes * 2**30)
+    limit = int(float(gibibytes) * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     for reference in references:
-        signal.alarm(seconds)  # ends the process; the parent starts another one
+        signal.alarm(int(seconds))  # ends the process; the parent starts another one
         try:
             row = analysed(reference, mode)
         except Exception as error:
@@ -175,12 +186,12 @@ def work(mode: str, seconds: int, gibibytes: float, references: Iterable[str]) -
 
 
 def rows_of(
-    references: list[str], seconds: int, gibibytes: float, mode: str = "inference"
+    references: list[str], seconds: int, gibibytes: float, files: Files = DEFAULT
 ) -> Iterator[dict[str, Any]]:
     """The rows of a batch of references; whoever ends the worker is a failure of its own."""
     while references:
         process = subprocess.Popen(
-            [*WORKER, mode, str(seconds), str(gibibytes), *references],
+            [*files.worker, files.mode, str(seconds), str(gibibytes), *references],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -219,7 +230,7 @@ def run(
             writer.writeheader()
 
         def answer(batch: list[str]) -> None:
-            for row in rows_of(batch, seconds, gibibytes, files.mode):
+            for row in rows_of(batch, seconds, gibibytes, files):
                 writer.writerow(row)
                 file.flush()
                 if row.get("error"):
@@ -227,6 +238,16 @@ def run(
 
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(answer, batches))
+
+
+def in_order(files: Files) -> dict[str, dict[str, str]]:
+    """The rows of all runs, of which the table now has one for each reference, by name."""
+    rows = finished(files)
+    with files.table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, files.columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[reference] for reference in sorted(rows))
+    return rows
 
 
 def explanation(reference: str) -> str:
@@ -341,16 +362,12 @@ def main(
     references = expand(patterns or PATTERNS)
     done = [reference for reference, row in finished(files).items() if not row["error"]]
     run([r for r in references if r not in done], files, workers, seconds, gibibytes, batch)
-    rows = finished(files)
-    with files.table.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, files.columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[reference] for reference in sorted(rows))
+    rows = in_order(files)
     sys.exit(0 if summarise(rows, files) else 1)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
-        work(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5:])
+        work(sys.argv[2:], analysed)
     else:
         main()

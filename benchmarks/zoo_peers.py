@@ -16,7 +16,7 @@ import pandas as pd
 from archscope.audit import audit
 from archscope.audit.audit import installed
 from benchmarks.results import RESULTS, conditions, markdown, show
-from benchmarks.zoo_coverage import TABLE
+from benchmarks.zoo_coverage import DEFAULT
 
 LARGEST = 100_000_000  # parameters
 WHERE = RESULTS / "zoo_peers.md"
@@ -24,7 +24,7 @@ WHERE = RESULTS / "zoo_peers.md"
 
 def sample(every: int) -> list[str]:
     """Every n-th model that ran on shapes and is not too large."""
-    with TABLE.open(encoding="utf-8", newline="") as file:
+    with DEFAULT.table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     small = [row for row in rows if row["ran_on"] == "shapes" and int(row["params"]) < LARGEST]
     return [row["reference"] for row in small[::every]]

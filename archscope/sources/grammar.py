@@ -18,6 +18,7 @@ LISTED = {
     "": "archscope.sources.zoo",
     "torchvision": "archscope.sources.torchvision",
     "timm": "archscope.sources.timm",
+    "hf": "archscope.sources.huggingface",
 }
 WEIGHTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pkl", ".pickle")
 
@@ -87,7 +88,7 @@ def expand(references: Iterable[str]) -> list[str]:
 
 
 def names(prefix: str = "") -> list[str]:
-    """Every reference that a source lists: of the zoo, or of "torchvision" or "timm".
+    """Every reference that a source lists: of the zoo, or of "torchvision", "timm" or "hf".
 
     Raises:
         ArchscopeError: the package is not installed.
@@ -129,8 +130,6 @@ def source_of(reference: str) -> tuple[ModuleType, str]:
     prefix, colon, name = reference.partition(":")
     if colon and prefix in LISTED:
         return importlib.import_module(LISTED[prefix]), name
-    if prefix == "hf" and colon:
-        return importlib.import_module("archscope.sources.huggingface"), name
     if reference.endswith(".pt2"):
         return importlib.import_module("archscope.sources.exported"), reference
     if reference.endswith(WEIGHTS):

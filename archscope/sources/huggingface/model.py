@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,7 @@ from archscope.sources.building import built
 from archscope.sources.packages import optional
 from archscope.sources.subject import Request, Subject
 
-SEQUENCE = 128  # tokens, where a person gives no seq_len
-SECONDS_OF_AUDIO = 1
-SAMPLING_RATE = 16_000
-MEL_FRAMES = 3000  # Whisper's 30 seconds
-IMAGE = 224
+_HEAD = "AutoModelFor"
 
 
 def resolve(path: str, request: Request) -> Subject:
@@ -44,7 +42,8 @@ def resolve(path: str, request: Request) -> Subject:
     except ArchscopeError:
         raise
     except Exception as error:
-        raise InvalidInput(f"{path} cannot be built: {type(error).__name__}: {error}") from error
+        line = (str(error).strip().splitlines() or [""])[0]
+        raise InvalidInput(f"{path} cannot be built: {type(error).__name__}: {line}") from error
     inputs, kwargs = request.arguments()
     if not request.input:
         kwargs = model_inputs(model, request.batch, length)
@@ -60,7 +59,7 @@ def configuration(path: str, changes: dict[str, Any] | None = None) -> Any:
         InvalidInput: no such file, or not a configuration that transformers knows.
     """
     transformers = optional("transformers")
-    known = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
+    known = _types()
     if path in known and not Path(path).exists():
         content = {"model_type": path}
     else:
@@ -68,7 +67,11 @@ def configuration(path: str, changes: dict[str, Any] | None = None) -> Any:
     kind = content.pop("model_type", None)
     if kind not in known:
         raise UnknownName("model_type", str(kind), known, see="transformers-cli env")
-    return transformers.AutoConfig.for_model(kind, **{**content, **(changes or {})})
+    try:
+        return transformers.AutoConfig.for_model(kind, **{**content, **(changes or {})})
+    except Exception as error:
+        line = " ".join(str(error).split())
+        raise InvalidInput(f"{path} is no configuration of {kind}: {line}") from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -87,53 +90,76 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def model_inputs(model: Any, batch: int, length: int | None = None) -> dict[str, Any]:
-    """Keyword inputs for a model of transformers, as shapes with dtypes, by what it reads first."""
-    import torch
+    """Keyword inputs for a model of transformers, by the names that its forward takes.
 
-    from archscope.trace.inputs import TensorSpec
+    Args:
+        model: a ``PreTrainedModel``.
+        batch: samples.
+        length: tokens of a text; 128 by default, or as many as the model has positions for.
 
-    config = model.config
-    text = getattr(config, "text_config", None) or config
-    limit = getattr(text, "max_position_embeddings", None) or SEQUENCE
-    ids = TensorSpec((batch, length or min(SEQUENCE, limit)), torch.int64)
-    first = model.main_input_name
-    found = {first: ids}
-    if first == "input_values":
-        found = {first: TensorSpec((batch, SECONDS_OF_AUDIO * SAMPLING_RATE))}
-    elif first == "input_features":
-        mel_bins = getattr(config, "num_mel_bins", 80)
-        found = {first: TensorSpec((batch, mel_bins, MEL_FRAMES))}
-    elif first == "pixel_values" or hasattr(config, "vision_config"):
-        text_inputs = {"input_ids": ids} if hasattr(config, "text_config") else {}
-        found = {**text_inputs, "pixel_values": TensorSpec((batch, *_image(config)))}
-    if getattr(config, "is_encoder_decoder", False):
-        found["decoder_input_ids"] = ids
-    return found
+    Returns:
+        A shape with its dtype for each, or a tensor where values matter.
+    """
+    from archscope.sources.huggingface.inputs import Wanted, named_inputs
+    from archscope.sources.huggingface.kinds import OF_TYPE
+    from archscope.sources.huggingface.placeholders import with_placeholders
+
+    wanted = Wanted(model, batch, length)
+    return with_placeholders(wanted, named_inputs(wanted, OF_TYPE.get(model.config.model_type, {})))
 
 
 def _name(path: Path) -> str:
     return path.resolve().parent.name if path.name == "config.json" else path.stem
 
 
-def _image(config: Any) -> tuple[int, ...]:
-    vision = getattr(config, "vision_config", None) or config
-    size = getattr(vision, "image_size", None) or IMAGE
-    height, width = size if isinstance(size, list | tuple) else (size, size)
-    return getattr(vision, "num_channels", 3), height, width
+def names() -> list[str]:
+    """Every model type that transformers can make a configuration of."""
+    return list(_types())
+
+
+def _types() -> Mapping[str, str]:
+    return optional("transformers").models.auto.configuration_auto.CONFIG_MAPPING_NAMES
 
 
 def _model_class(config: Any, task: str | None) -> Any:
+    """The class that a task, or else the configuration, names; or else what it is made for."""
     transformers = optional("transformers")
-    if task is None:
-        for name in config.architectures or ():
-            if hasattr(transformers, name):
-                return getattr(transformers, name)
-        return transformers.AutoModel
-    prefix = "AutoModelFor"
-    tasks = [name.removeprefix(prefix) for name in dir(transformers) if name.startswith(prefix)]
-    if task not in tasks:
-        raise UnknownName("task", task, tasks, see="dir(transformers)")
-    return getattr(transformers, prefix + task)
+    if task is not None:
+        tasks = [head.removeprefix(_HEAD) for head in _heads(transformers)]
+        if task not in tasks:
+            raise UnknownName("task", task, tasks, see="dir(transformers)")
+        return getattr(transformers, _HEAD + task)
+    for name in config.architectures or ():
+        if hasattr(transformers, name):
+            return getattr(transformers, name)
+    for name in ("AutoModel", *_heads(transformers)):
+        auto = getattr(transformers, name)
+        if type(config) in auto._model_mapping:
+            return auto
+    return _class_of_its_own(config)
+
+
+def _heads(transformers: Any) -> list[str]:
+    return [name for name in dir(transformers) if name.startswith(_HEAD)]
+
+
+def _class_of_its_own(config: Any) -> Any:
+    """A model, such as CLIP's text encoder, that no task is named for.
+
+    Raises:
+        InvalidInput: transformers has no model of this configuration alone.
+    """
+    from torch import nn
+
+    transformers, no_forward = optional("transformers"), nn.Module.forward
+    module = type(config).__module__.replace(".configuration_", ".modeling_")
+    for value in vars(importlib.import_module(module)).values():
+        is_model = isinstance(value, type) and issubclass(value, transformers.PreTrainedModel)
+        if is_model and value.config_class is type(config) and value.forward is not no_forward:
+            return value
+    raise InvalidInput(
+        f"{config.model_type} is a part of other models: transformers has no model of it alone"
+    )
 
 
 def _is_auto(cls: Any) -> bool:

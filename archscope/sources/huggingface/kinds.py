@@ -1,0 +1,159 @@
+"""Inputs of single model types of transformers, where a name alone does not tell the shape.
+
+``shaped("context_length", 7)`` is a rule: of each sample so much as the configuration's entry says,
+times seven. A rule under a model type goes before the one that everybody has.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from archscope.sources.huggingface.inputs import (
+    Rule,
+    Value,
+    Wanted,
+    image,
+    patch_mask,
+    wave,
+)
+
+TEXT = "text"  # in a shape: the length of a text
+SERIES = 64  # steps of a time series, where the configuration does not say
+
+
+def shaped(*sizes: int | str, dtype: torch.dtype | None = None) -> Rule:
+    """A rule: a tensor of that shape for each sample."""
+
+    def rule(wanted: Wanted) -> Value:
+        return wanted.of(*[_size(wanted, size) for size in sizes], dtype=dtype)
+
+    return rule
+
+
+def ones(*sizes: int | str, dtype: torch.dtype = torch.int64) -> Rule:
+    """A rule: ones of that shape for each sample, such as a mask that hides nothing."""
+
+    def rule(wanted: Wanted) -> Value:
+        shape = [_size(wanted, size) for size in sizes]
+        return torch.ones(wanted.batch, *shape, dtype=dtype)
+
+    return rule
+
+
+def images(count: int | str) -> Rule:
+    """A rule: so many images of each sample, (B, count, C, H, W)."""
+    return lambda wanted: wanted.of(_size(wanted, count), *image(wanted))
+
+
+def _size(wanted: Wanted, size: int | str) -> int:
+    if isinstance(size, int):
+        return size
+    return wanted.tokens if size == TEXT else int(getattr(wanted.config, size))
+
+
+def _one_channel(wanted: Wanted) -> Value:
+    """A wave with a channel, (B, 1, samples)."""
+    return wanted.of(wanted.size((), ("audio_channels",), 1), *wave(wanted).shape[1:])
+
+
+def _past(*features: str) -> Rule:
+    """What a model of lagged time series looks back at, (B, steps, sum of features)."""
+
+    def rule(wanted: Wanted) -> Value:
+        config = wanted.config
+        steps = (config.context_length or SERIES) + max(config.lags_sequence)
+        last = [sum(getattr(config, name) for name in features)] if features else []
+        return wanted.of(steps, *last)
+
+    return rule
+
+
+def _tiles(wanted: Wanted) -> int:
+    return wanted.size(("vision_config",), ("max_num_tiles",), 1)
+
+
+def _one_image(wanted: Wanted) -> Value:
+    return wanted.of(*image(wanted))
+
+
+def _image_sizes(wanted: Wanted) -> Value:
+    return torch.tensor([image(wanted)[1:]] * wanted.batch)
+
+
+_PAIR = {"pixel_values": images(2)}
+_ONE_OF_MANY = {"pixel_values": images(1)}
+_TILES = {"pixel_values": images(3), "image_sizes": _image_sizes}
+_CODEC = {"input_values": _one_channel}
+_LAGGED = {
+    "past_values": _past(),
+    "past_time_features": _past("num_time_features", "num_dynamic_real_features"),
+    "past_observed_mask": lambda wanted: torch.ones(_past()(wanted).shape),
+}
+_PATCHED = {"past_values": shaped("context_length", "num_input_channels")}
+_INT64 = torch.int64
+
+OF_TYPE: dict[str, dict[str, Rule]] = {
+    "autoformer": _LAGGED,
+    "informer": _LAGGED,
+    "time_series_transformer": _LAGGED,
+    "patchtst": _PATCHED,
+    "patchtsmixer": _PATCHED,
+    "timesfm": {
+        "past_values": shaped("context_length"),
+        "past_values_padding": shaped("context_length", dtype=_INT64),
+        "freq": shaped(1, dtype=_INT64),
+    },
+    "timesfm2_5": {"past_values": shaped("context_length")},
+    "decision_transformer": {
+        "states": shaped(SERIES, "state_dim"),
+        "actions": shaped(SERIES, "act_dim"),
+        "rewards": shaped(SERIES, 1),
+        "returns_to_go": shaped(SERIES, 1),
+        "timesteps": shaped(SERIES, dtype=_INT64),
+        "attention_mask": ones(SERIES),
+    },
+    "lxmert": {
+        "visual_feats": shaped(36, "visual_feat_dim"),
+        "visual_pos": shaped(36, "visual_pos_dim"),
+    },
+    "perceiver": {"inputs": shaped(TEXT, "d_model")},
+    "audio-spectrogram-transformer": {"input_values": shaped("max_length", "num_mel_bins")},
+    "clap": {"input_features": shaped(1, 1024, 64)},
+    "speecht5": {
+        "input_values": shaped(TEXT, "hidden_size"),
+        "decoder_input_values": shaped(TEXT, "hidden_size"),
+    },
+    "layoutlmv2": {"image": shaped(3, 224, 224)},
+    "pix2struct": {"flattened_patches": shaped(2048, 770)},
+    "seggpt": {"prompt_pixel_values": _one_image, "prompt_masks": _one_image},
+    "mllama": {
+        "pixel_values": lambda wanted: wanted.of(1, _tiles(wanted), *image(wanted)),
+        "aspect_ratio_mask": lambda wanted: torch.ones(wanted.batch, 1, _tiles(wanted)),
+        "aspect_ratio_ids": ones(1),
+        "cross_attention_mask": lambda w: torch.ones(w.batch, w.tokens, 1, _tiles(w)),
+    },
+    "siglip2": {"pixel_attention_mask": patch_mask},
+    "siglip2_vision_model": {"pixel_attention_mask": patch_mask},
+    "lfm2_vl": {"pixel_attention_mask": patch_mask},
+    "lightglue": _PAIR,
+    "efficientloftr": _PAIR,
+    "superglue": _PAIR,
+    "idefics": _ONE_OF_MANY,
+    "idefics2": _ONE_OF_MANY,
+    "idefics3": _ONE_OF_MANY,
+    "smolvlm": _ONE_OF_MANY,
+    "modernvbert": _ONE_OF_MANY,
+    "colmodernvbert": _ONE_OF_MANY,
+    "ultravbert": _ONE_OF_MANY,
+    "llava_next": _TILES,
+    "llava_next_video": _TILES,
+    "llava_onevision": _TILES,
+    "granite4_vision": _TILES,
+    "encodec": _CODEC,
+    "dac": _CODEC,
+    "mimi": _CODEC,
+    "xcodec": _CODEC,
+    "higgs_audio_v2_tokenizer": _CODEC,
+    "vibevoice_acoustic_tokenizer": _CODEC,
+    "pocket_tts_audio_tokenizer": _CODEC,
+}
