@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,33 @@ QUICK_PHASES = (
 )
 
 
+def possible(phases: Sequence[Phase], device: Device) -> list[Phase]:
+    """The same where the device counts energy; elsewhere the others share the time for it.
+
+    The rows that say why there is no energy then come first, and take none.
+    """
+    try:
+        device.meter().joules()
+    except ArchscopeError:
+        energy = [
+            replace(phase, share=0.0, least=0.0) for phase in phases if phase.kind == "energy"
+        ]
+        return energy + _without_energy(phases)
+    return list(phases)
+
+
+def _without_energy(phases: Sequence[Phase]) -> list[Phase]:
+    parts, left = [], 1.0
+    for phase in phases:
+        parts.append((phase, left * phase.share))
+        left -= left * phase.share
+    kept = [(phase, part) for phase, part in parts if phase.kind != "energy"]
+    ahead = [sum(part for _, part in kept[i:]) for i in range(len(kept))]
+    return [
+        replace(phase, share=part / rest) for (phase, part), rest in zip(kept, ahead, strict=True)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One measurement that is wanted."""
@@ -105,7 +132,7 @@ def measure_all(
             if left < phase.least:
                 continue
             told(f"{task.kind} {task.model} batch {task.batch}, {until - start:.0f} s left")
-            seconds = max((end - start) / (len(wanted) - i), phase.least)
+            seconds = max((end - start) * _part(rows, wanted[i:]), phase.least)
             found = _measured(bench, task, min(seconds, left))
             rows.add({**_key(task), **found, "took_s": round(device.now() - start, 2)})
             if found["status"] != "ok":
@@ -154,6 +181,12 @@ def _done(rows: Rows, task: Task) -> bool:
 
 def _key(task: Task) -> dict[str, Any]:
     return {"kind": task.kind, "model": task.model, "batch": task.batch}
+
+
+def _part(rows: Rows, wanted: Sequence[Task]) -> float:
+    """Of the time for these tasks what is the first one's: a slow run needs more of it."""
+    weights = [1.0 + _few_runs(rows, task) for task in wanted]
+    return weights[0] / sum(weights)
 
 
 def _few_runs(rows: Rows, task: Task) -> float:
@@ -292,7 +325,8 @@ def main(
     device = device_at_hand(name)
     started = device.now()
     budget = budget or (90.0 if quick else BUDGET)
-    networks, phases = (QUICK, QUICK_PHASES) if quick else (NETWORKS.split(), PHASES)
+    networks, wanted = (QUICK, QUICK_PHASES) if quick else (NETWORKS.split(), PHASES)
+    phases = possible(wanted, device)
     kind = "-".join([slug(device), dtype, *(["quick"] if quick else [])])
     rows = Rows(out / f"{kind}.unfinished.jsonl", _KEY, afresh=afresh)
     memory = CudaMemory(device) if name.startswith("cuda") else NoMemory()

@@ -16,7 +16,19 @@ from archscope.errors import ArchscopeError
 from archscope.measure.attribution import Events, Kernel, Launch, Span
 from benchmarks import device_truth
 from benchmarks.device_points import Bench
-from benchmarks.device_truth import PHASES, Phase, cut, measure_all, short, slug, table, write
+from benchmarks.device_truth import (
+    PHASES,
+    Phase,
+    Task,
+    _part,
+    cut,
+    measure_all,
+    possible,
+    short,
+    slug,
+    table,
+    write,
+)
 from benchmarks.resumable import Rows
 
 NETWORKS = ("rnn", "lstm")
@@ -167,3 +179,33 @@ def test_without_a_gpu_nothing_is_measured_or_written(tmp_path):
     result = CliRunner().invoke(device_truth.main, ["--out", str(tmp_path / "none")])
     assert result.exit_code != 0
     assert not (tmp_path / "none").exists()
+
+
+def test_without_a_counter_of_energy_the_others_have_its_time():
+    class NoCounter(Fake):
+        def meter(self):
+            raise ArchscopeError("no counter here")
+
+    energy, *others = possible(PHASES, NoCounter(repeat(0.01)))
+    assert (energy.kind, energy.share, energy.least) == ("energy", 0.0, 0.0)
+    assert [phase.kind for phase in others] == ["latency", "layers", "latency"]
+    assert others[-1].share == pytest.approx(1)
+    with_counter = [phase.share for phase in PHASES if phase.kind == "latency"]
+    assert others[0].share > 1.5 * with_counter[0]
+    # What they share is in the proportions of before: 0.19, then 0.16 of the rest.
+    first, second = others[0].share, (1 - others[0].share) * others[1].share
+    assert second / first == pytest.approx(0.81 * 0.16 / 0.19)
+
+
+def test_with_a_counter_the_plan_is_as_it_stands():
+    assert possible(PHASES, bench().device) == list(PHASES)
+
+
+def test_a_slow_network_gets_more_of_the_time(tmp_path):
+    rows = Rows(tmp_path / "rows.jsonl", KEY)
+    for model, ms in (("rnn", 1.0), ("lstm", 500.0)):
+        rows.add({"kind": "latency", "model": model, "batch": 1, "latency_ms_p50": ms})
+    quick, slow = (Task("layers", model, 16) for model in ("rnn", "lstm"))
+    parts = _part(rows, [quick, slow]), _part(rows, [slow, quick])
+    assert sum(parts) == pytest.approx(1)
+    assert parts[1] == pytest.approx((1 + 6 * 8) / (1 + 6 * 8 + 1 + 6 * 0.016))
