@@ -9,6 +9,7 @@ from torch import Tensor
 
 from archscope.trace import torch_private
 from archscope.trace.costs import FREE, Cost
+from archscope.trace.costs.registry import is_floating
 from archscope.trace.nested import tensors_in
 from archscope.trace.operators import Operator
 from archscope.trace.remembered import META
@@ -55,8 +56,11 @@ def share_storage(some: list[Tensor], others: list[Tensor]) -> bool:
 
 
 def cost_of_call(facts: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Cost:
-    """What a call costs that made ``out``."""
+    """What a call costs that made ``out``. Whole numbers alone make no floating-point operation."""
     if facts.formula is None or facts.category != "compute":
         return FREE
     options = {name: value for name, value in kwargs.items() if name != "out"}
-    return facts.formula(*args, out=out, **options)
+    cost = facts.formula(*args, out=out, **options)
+    if cost.macs or is_floating(*args, *options.values(), out):
+        return cost
+    return FREE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +9,16 @@ import torch
 
 from archscope.trace.costs import FREE, Cost, formula_for
 from archscope.trace.costs.elementwise import (
-    CREATE,
-    MOVE,
     POINTWISE,
-    POINTWISE_FLOPS,
-    REDUCTIONS,
+    REDUCTION_FLOPS,
+    foreach,
+    pointwise,
+    reduction,
 )
+from archscope.trace.costs.movement import CREATE, MOVE
 from archscope.trace.costs.products import PACKED_PRODUCTS
 from archscope.trace.costs.recurrent import QUANTISED
-from archscope.trace.costs.registry import Formula, elements_of
+from archscope.trace.costs.registry import Formula
 from archscope.trace.records import Category
 from archscope.trace.values import MAY_BE_CONSTANT
 
@@ -48,6 +48,7 @@ WEIGHT_PRODUCTS = {
     "addmm_",
     "_addmm_activation",
     "_scaled_mm",
+    "_scaled_mm_v2",
     "_int_mm",
     "bmm",
     "_grouped_mm",
@@ -201,25 +202,26 @@ def _is_composite(func: torch._ops.OpOverload) -> bool:
 def _formula(func: torch._ops.OpOverload, name: str) -> tuple[Category, Formula | None]:
     base = name.rstrip("_") or name
     if base.startswith("_foreach_"):
-        return "compute", _foreach(base.removeprefix("_foreach_"))
-    registered = formula_for(name) or formula_for(base)
+        return "compute", foreach(base.removeprefix("_foreach_"))
+    overloaded = formula_for(f"{base}.{func._overloadname}")
+    registered = overloaded or formula_for(name) or formula_for(base)
     if registered is not None:
         return "compute", registered
     if base in CREATE:
         return "create", _free
     if base in MOVE or _is_view(func, name):
         return "move", _free
-    if base in POINTWISE or _is_pointwise(func, base):
-        return "compute", _pointwise(POINTWISE_FLOPS.get(base, 1))
-    if base in REDUCTIONS or _is_reduction(func):
-        return "compute", _reduction
+    if base in POINTWISE or torch.Tag.pointwise in func.tags:
+        return "compute", pointwise(base)
+    if base in REDUCTION_FLOPS or _is_reduction(func):
+        return "compute", reduction(base)
+    if _is_elsewhere_pointwise(func, base):
+        return "compute", pointwise(base)
     return "compute", None
 
 
-def _is_pointwise(func: torch._ops.OpOverload, base: str) -> bool:
+def _is_elsewhere_pointwise(func: torch._ops.OpOverload, base: str) -> bool:
     """Torch tags not every overload, nor every operator in place."""
-    if torch.Tag.pointwise in func.tags:
-        return True
     standard = func.namespace in ("aten", "prims")
     packet = getattr(torch.ops.aten, base, None) if standard else None
     overloads = [] if packet is None else [getattr(packet, name) for name in packet.overloads()]
@@ -233,35 +235,3 @@ def _is_reduction(func: torch._ops.OpOverload) -> bool:
 
 def _free(*_: Any, out: Any, **__: Any) -> Cost:
     return FREE
-
-
-def _floating(*values: Any) -> bool:
-    for value in values:
-        dtype = getattr(value, "dtype", None)
-        if dtype is not None and (dtype.is_floating_point or dtype.is_complex):
-            return True
-        if isinstance(value, list | tuple) and _floating(*value):
-            return True
-    return False
-
-
-def _pointwise(flops: int) -> Callable[..., Cost]:
-    def formula(*args: Any, out: Any, **_: Any) -> Cost:
-        return Cost(0, flops * elements_of(out)) if _floating(*args) else FREE
-
-    return formula
-
-
-def _reduction(x: Any, *args: Any, out: Any, **_: Any) -> Cost:
-    return Cost(0, elements_of(x)) if _floating(x) else FREE
-
-
-def _foreach(base: str) -> Formula:
-    flops = 0 if base in MOVE | CREATE else POINTWISE_FLOPS.get(base, 1)
-    if base == "norm":
-        flops = 2
-
-    def formula(tensors: Any, *_: Any, out: Any, **__: Any) -> Cost:
-        return Cost(0, flops * elements_of(tensors))
-
-    return formula

@@ -8,11 +8,16 @@ in real arithmetic: a complex multiply-add is four real ones (as in BLAS, where 
 
 from archscope.trace.costs import (
     attention,
+    distances,
     elementwise,
     linear_algebra,
+    losses,
     normalisation,
+    pooling,
     products,
     recurrent,
+    resampling,
+    scatter,
     vision,
 )
 from archscope.trace.costs.registry import FREE, Cost, formula_for
@@ -21,11 +26,16 @@ __all__ = [
     "FREE",
     "Cost",
     "attention",
+    "distances",
     "elementwise",
     "formula_for",
     "linear_algebra",
+    "losses",
     "normalisation",
+    "pooling",
     "products",
     "recurrent",
+    "resampling",
+    "scatter",
     "vision",
 ]

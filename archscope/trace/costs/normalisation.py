@@ -1,14 +1,14 @@
-"""Normalisation, softmax, pooling and resampling: FLOPs by convention, never MACs.
+"""Normalisation and softmax: FLOPs by convention, never MACs.
 
 Batch normalisation counts its application (subtract, divide, scale, shift: 4 per element, 2
 without scale and shift) in training and in evaluation alike; the batch statistics that training
 adds are not part of the network's one number. Layer and group normalisation always take their
-statistics from the input: mean 1, variance 2, application 4 (2 without scale and shift).
+statistics from the input: mean 1, variance 2, application 4 (2 without scale and shift). So does
+instance normalisation, which torch runs as the batch normalisation of a batch of one.
 """
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from archscope.trace.costs.attention import SOFTMAX_BACKWARD_FLOPS, SOFTMAX_FLOPS
@@ -17,7 +17,7 @@ from archscope.trace.costs.registry import Cost, cost_of, elements_of
 STATISTICS_FLOPS = 3
 
 
-@cost_of(
+BATCH_NORMS = (
     "native_batch_norm",
     "_native_batch_norm_legit",
     "_native_batch_norm_legit_no_training",
@@ -26,6 +26,9 @@ STATISTICS_FLOPS = 3
     "cudnn_batch_norm",
     "miopen_batch_norm",
 )
+
+
+@cost_of(*BATCH_NORMS)
 def batch_norm(x: Any, weight: Any = None, *_: Any, out: Any, **__: Any) -> Cost:
     """4 per element, 2 without scale and shift."""
     return Cost(0, elements_of(x) * (4 if weight is not None else 2))
@@ -80,85 +83,3 @@ def softmax(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
 def softmax_backward(grad: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """4 per element."""
     return Cost(0, SOFTMAX_BACKWARD_FLOPS * elements_of(grad))
-
-
-def _window(kernel: Any, dims: int) -> int:
-    kernel = [kernel] if isinstance(kernel, int) else list(kernel)
-    return prod(kernel) if len(kernel) == dims else kernel[0] ** dims
-
-
-def _pool(dims: int) -> Any:
-    def pool(x: Any, kernel: Any, *_: Any, out: Any, **__: Any) -> Cost:
-        first = out[0] if isinstance(out, tuple) else out
-        return Cost(0, elements_of(first) * _window(kernel, dims))
-
-    return pool
-
-
-for _dims in (1, 2, 3):
-    cost_of(
-        f"max_pool{_dims}d_with_indices",
-        f"max_pool{_dims}d",
-        f"avg_pool{_dims}d",
-        f"quantized_max_pool{_dims}d",
-        f"fractional_max_pool{_dims}d",
-    )(_pool(_dims))
-
-
-@cost_of(
-    "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d"
-)
-def adaptive_pool(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
-    """Every input element enters one window (windows overlap little or not at all)."""
-    return Cost(0, elements_of(x))
-
-
-@cost_of(
-    "max_pool2d_with_indices_backward",
-    "max_pool3d_with_indices_backward",
-    "adaptive_max_pool2d_backward",
-    "adaptive_max_pool3d_backward",
-    "_adaptive_avg_pool2d_backward",
-    "_adaptive_avg_pool3d_backward",
-    "fractional_max_pool2d_backward",
-    "fractional_max_pool3d_backward",
-)
-def pool_backward(grad: Any, *_: Any, out: Any, **__: Any) -> Cost:
-    """One addition per element of the gradient (max) or of the input (adaptive average)."""
-    return Cost(0, max(elements_of(grad), elements_of(out)))
-
-
-@cost_of("avg_pool2d_backward")
-def avg_pool2d_backward(grad: Any, x: Any, kernel: Any, *_: Any, out: Any, **__: Any) -> Cost:
-    """Every gradient element is added to its whole window."""
-    return Cost(0, elements_of(grad) * _window(kernel, 2))
-
-
-@cost_of("avg_pool3d_backward")
-def avg_pool3d_backward(grad: Any, x: Any, kernel: Any, *_: Any, out: Any, **__: Any) -> Cost:
-    """Every gradient element is added to its whole window."""
-    return Cost(0, elements_of(grad) * _window(kernel, 3))
-
-
-_NEIGHBOURS = {
-    "upsample_linear1d": 2,
-    "upsample_bilinear2d": 4,
-    "_upsample_bilinear2d_aa": 4,
-    "upsample_trilinear3d": 8,
-    "upsample_bicubic2d": 16,
-    "_upsample_bicubic2d_aa": 16,
-    "grid_sampler_2d": 4,
-    "grid_sampler_3d": 8,
-}
-
-
-def _interpolation(neighbours: int) -> Any:
-    def interpolate(x: Any, *_: Any, out: Any, **__: Any) -> Cost:
-        return Cost(0, 2 * neighbours * elements_of(out))
-
-    return interpolate
-
-
-for _name, _count in _NEIGHBOURS.items():
-    cost_of(_name)(_interpolation(_count))  # a weighted sum of the neighbours
-    cost_of(f"{_name}_backward")(_interpolation(_count))

@@ -32,7 +32,7 @@ def addmm(bias: Any, a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     return product(_matrix_product(a, b), a.dtype, elements_of(out))
 
 
-@cost_of("_scaled_mm")
+@cost_of("_scaled_mm", "_scaled_mm_v2")
 def scaled_mm(a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """mnk, and one multiplication per output for the scale."""
     return product(a.shape[0] * a.shape[1] * b.shape[1], a.dtype, elements_of(out))
@@ -55,6 +55,13 @@ def packed_mm(a: Any, weight: Any, *_: Any, out: Any, **__: Any) -> Cost:
 def bmm(a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """(b, m, k) @ (b, k, n): bmnk."""
     return product(elements_of(a) * b.shape[2], a.dtype)
+
+
+@cost_of("sparse_sampled_addmm")
+def sampled_addmm(pattern: Any, a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
+    """k for each element that the sparse operand holds, and one addition to it."""
+    held = elements_of(pattern)
+    return product(held * a.shape[-1], a.dtype, held)
 
 
 @cost_of("_grouped_mm", "_scaled_grouped_mm")
@@ -260,9 +267,3 @@ def kernel_transposed_convolution(x: Any, weight: Any, *_: Any, out: Any, **__: 
 def conv_tbc(x: Any, weight: Any, bias: Any, pad: int = 0, *, out: Any) -> Cost:
     """Time x batch x channels, weight (K, Cin, Cout): every output takes K Cin."""
     return product(elements_of(out) * weight.shape[0] * weight.shape[1], x.dtype, elements_of(out))
-
-
-@cost_of("_cdist_forward", "cdist", "_euclidean_dist")
-def cdist(a: Any, b: Any, *_: Any, out: Any, **__: Any) -> Cost:
-    """Each distance takes a subtraction, a power and an addition per coordinate; no MACs."""
-    return Cost(0, 3 * elements_of(out) * a.shape[-1])

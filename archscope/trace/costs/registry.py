@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
+
 from archscope.trace.sizes import is_sparse
 from archscope.trace.torch_private import sparse_parts
 
@@ -55,6 +57,31 @@ def elements_of(value: Any) -> int:
     if isinstance(value, list | tuple):
         return sum(elements_of(item) for item in value)
     return 0
+
+
+# They stand for real numbers: the dtype changes bytes, not operations.
+_QUANTISED = (torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4)
+
+
+def is_floating(*values: Any) -> bool:
+    """Whether a tensor of real or complex numbers is among these, or in their lists."""
+    for value in values:
+        dtype = getattr(value, "dtype", None)
+        if dtype is not None and (dtype.is_floating_point or dtype.is_complex):
+            return True
+        if dtype in _QUANTISED:
+            return True
+        if isinstance(value, list | tuple) and is_floating(*value):
+            return True
+    return False
+
+
+def is_complex(*values: Any) -> bool:
+    """Whether a tensor of complex numbers, or such a number, is among these."""
+    return any(
+        isinstance(value, complex) or getattr(getattr(value, "dtype", None), "is_complex", False)
+        for value in values
+    )
 
 
 def product(multiply_adds: int, dtype: Any, extra: int = 0) -> Cost:
