@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -49,7 +49,7 @@ class Log:
         self._op_of_node: dict[int, int] = {}
         self._saved: dict[int, list[int]] = {}
         self._in_place: list[int] = []  # what autograd might have written in place
-        self._costless = 0
+        self._recost: list[Callable[[str, Cost], Cost]] = []
 
     # -- before the run --------------------------------------------------------------------------
 
@@ -74,13 +74,13 @@ class Log:
     # -- while it goes ---------------------------------------------------------------------------
 
     @contextmanager
-    def costless(self) -> Iterator[None]:
-        """Record operators that are no arithmetic, though they look it."""
-        self._costless += 1
+    def costing(self, cost_of: Callable[[str, Cost], Cost]) -> Iterator[None]:
+        """Record operators at another cost, by their names and what they cost on their own."""
+        self._recost.append(cost_of)
         try:
             yield
         finally:
-            self._costless -= 1
+            self._recost.pop()
 
     def append(
         self,
@@ -117,8 +117,8 @@ class Log:
         """
         index = len(self.ops)
         sizes = sizes or sizes_of(reads, writes, name in LOOKUPS)
-        if self._costless:
-            cost = FREE
+        for cost_of in self._recost:
+            cost = cost_of(name, cost)
         origin = self._origin_of(reads)
         write_ids = self._write(index, writes, origin)
         forward_op, recomputed = self._backward_of()

@@ -394,7 +394,25 @@ def _group_norm(
     return _empty(x.shape, x), mean, deviation
 
 
+# -- what torch has no shapes for ------------------------------------------------------------------
+
+
+def _like_second(grad: Tensor, x: Tensor, *_: Any, **__: Any) -> Any:
+    """The gradient of an operand that comes after the result's."""
+    return _empty(x.shape, x)
+
+
+def _geqrf(x: Tensor) -> Any:
+    """A matrix in the form of its reflections, column after column, and their factors."""
+    columns = x.mT.new_empty(x.mT.shape).mT
+    return columns, _empty((*x.shape[:-2], min(x.shape[-2:])), x)
+
+
 _RULES: dict[str, Callable[..., Any]] = {
+    "multi_margin_loss_backward": _like_second,
+    "multilabel_margin_loss_backward": _like_second,
+    "fractional_max_pool3d_backward": _like_second,
+    "geqrf": _geqrf,
     **dict.fromkeys(_POINTWISE, _pointwise),
     "mm": _mm,
     "addmm": _addmm,

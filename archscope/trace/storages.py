@@ -97,8 +97,8 @@ class StorageTable:
             state.writers = [(op, None)]
         elif state.kind == "weight":
             pass  # a weight that is updated in place stays a weight
-        elif tensor.numel() * tensor.itemsize >= state.bytes:
-            state.writers = [(op, None)]
+        elif is_sparse(tensor) or tensor.numel() * tensor.itemsize >= state.bytes:
+            state.writers = [(op, None)]  # a sparse one has no strides that would tell parts
         else:
             part = _region(tensor, state)
             kept = [w for w in state.writers if w[1] is None or not part.covers(w[1])]

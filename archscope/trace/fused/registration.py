@@ -13,7 +13,9 @@ from archscope.trace.costs.recurrent import GATES
 from archscope.trace.execution import Execution
 from archscope.trace.fused.attention import attention, attention_with_scores
 from archscope.trace.fused.dropout import dropout, dropout_on_cuda
+from archscope.trace.fused.indices import take_along_dim
 from archscope.trace.fused.kept_whole import linear, one_kernel
+from archscope.trace.fused.normalisation import instance_norm
 from archscope.trace.fused.recurrence import recurrent_cell, recurrent_layer, recurrent_packed
 from archscope.trace.fused.running import Run, running, runs
 from archscope.trace.recorder import Recorder
@@ -21,6 +23,8 @@ from archscope.trace.recorder import Recorder
 
 def _kernels() -> dict[str, Callable[..., Any]]:
     kernels: dict[str, Callable[..., Any]] = {"scaled_dot_product_attention": attention}
+    kernels["instance_norm"] = instance_norm
+    kernels["take_along_dim"] = take_along_dim
     for cell in GATES:
         kernels[f"{cell}.input"] = recurrent_layer(cell)
         kernels[f"{cell}.data"] = recurrent_packed(cell)
