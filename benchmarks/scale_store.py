@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -123,6 +124,15 @@ def write_grid(path: Path, shape: str, size: int) -> int:
     return ANALYSES * len(models) * len(batch)
 
 
+def drawn(count: int) -> list[str]:
+    """So many networks of timm, drawn by chance."""
+    from archscope.sources import expand
+
+    names = expand(("timm:*",))
+    random.Random(0).shuffle(names)
+    return names[:count]
+
+
 def _configurations(place: Path, count: int) -> Iterator[str]:
     """So many files of configurations, of the size of BERT's, no two alike."""
     for number in range(count):
@@ -157,7 +167,6 @@ _BERT = {
 def _recorded(place: Path) -> Path:
     """The results of a real study of networks drawn by chance, carried out at first use."""
     from benchmarks.scale_driver import record
-    from benchmarks.scale_workers import drawn
 
     path = place / "recorded.json"
     if not path.exists():

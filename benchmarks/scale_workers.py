@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import threading
 import uuid
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.resumable import Rows
-from benchmarks.scale_store import about, command_of, environment
+from benchmarks.scale_store import about, command_of, drawn, environment
 
 MODELS, QUICK_MODELS = 200, 12
 ROUNDS = {"alone": 1, "local": 2, "ray": 2}
@@ -39,15 +38,6 @@ class Net(torch.nn.Linear):
     def __init__(self):
         super().__init__(8, 8)
 """
-
-
-def drawn(count: int) -> list[str]:
-    """So many networks of timm, drawn by chance."""
-    from archscope.sources import expand
-
-    names = expand(("timm:*",))
-    random.Random(0).shuffle(names)
-    return names[:count]
 
 
 def measure(rows: Rows, place: Path, part: str, *, quick: bool) -> None:
