@@ -17,6 +17,7 @@ from archscope.plots.bubbles import other_protocols
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.captions import caption, conditions
 from archscope.plots.families import looks
+from archscope.plots.key import Block, Entry, patch
 from archscope.plots.operations import front
 from archscope.plots.points import (
     Point,
@@ -27,7 +28,7 @@ from archscope.plots.points import (
     points,
     shortened,
 )
-from archscope.plots.sheet import Block, Entry, Sheet, begin, finish, patch
+from archscope.plots.sheet import Sheet, begin, finish
 from archscope.plots.style import WIDE, styled
 from archscope.plots.tables import axes, compared
 

@@ -22,8 +22,9 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, 
 from archscope.plots import labels
 from archscope.plots.captions import caption as sentences
 from archscope.plots.families import Look, looks
+from archscope.plots.key import Block, Entry, dot, ring, stroke, written
 from archscope.plots.points import Point, listed, main_protocol
-from archscope.plots.sheet import Block, Entry, Sheet, dot, finish, ring, stroke, too_small, written
+from archscope.plots.sheet import Sheet, finish, too_small
 from archscope.plots.style import GREY, WIDE
 
 MOST_NAMED = 40  # networks in a full-width figure; of more, only those of the front have names

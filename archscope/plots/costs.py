@@ -15,9 +15,10 @@ from archscope.plots import bubbles
 from archscope.plots.bubbles import Axis
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.captions import caption, conditions, measured
+from archscope.plots.key import Block
 from archscope.plots.operations import TOP1, line_entry, millions
 from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, points
-from archscope.plots.sheet import Block, begin
+from archscope.plots.sheet import begin
 from archscope.plots.style import styled
 from archscope.plots.tables import axes, column_of_numbers, compared
 

@@ -17,10 +17,11 @@ from archscope.errors import InvalidInput
 from archscope.plots.bubbles import log_ticks, plain_number, wide_range
 from archscope.plots.captions import CONVENTIONS, caption, conditions, disturbances, measured
 from archscope.plots.families import MARKERS, hue
+from archscope.plots.key import Block, Entry, dot, stroke
 from archscope.plots.measurements import measured_only
 from archscope.plots.operations import net_power
 from archscope.plots.points import family, listed, names, number, per_image, text
-from archscope.plots.sheet import Block, Entry, begin, dot, finish, stroke
+from archscope.plots.sheet import begin, finish
 from archscope.plots.style import LINES, styled
 from archscope.plots.tables import axes, column_of_numbers, compared
 

@@ -14,9 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from archscope.arguments import checked, inches, texts
 from archscope.errors import InvalidInput
 from archscope.plots.captions import caption
+from archscope.plots.key import Block, Entry, patch
 from archscope.plots.labels import text_width
 from archscope.plots.points import number, text
-from archscope.plots.sheet import Block, Entry, begin, finish, patch
+from archscope.plots.sheet import begin, finish
 from archscope.plots.spans import parts
 from archscope.plots.style import COLOURS, GREY, styled
 from archscope.plots.tables import axes, layer_costs

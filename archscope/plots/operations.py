@@ -16,9 +16,10 @@ from archscope.plots import bubbles
 from archscope.plots.bubbles import Axis, Front
 from archscope.plots.captions import CONVENTIONS, caption, conditions, disturbances, measured
 from archscope.plots.captions import accuracy as accuracy_of
+from archscope.plots.key import Block, Entry, stroke
 from archscope.plots.measurements import common_batches, measured_only
 from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, per_image, points
-from archscope.plots.sheet import Block, Entry, begin, outer_titles, stroke
+from archscope.plots.sheet import begin, outer_titles
 from archscope.plots.style import GREY, styled
 from archscope.plots.tables import axes, compared
 

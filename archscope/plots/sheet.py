@@ -10,78 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.offsetbox import (
-    AnchoredOffsetbox,
-    DrawingArea,
-    HPacker,
-    OffsetBox,
-    TextArea,
-    VPacker,
-)
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.offsetbox import AnchoredOffsetbox, OffsetBox
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, Transform
 
 from archscope.errors import InvalidInput
+from archscope.plots.key import Block, in_rows, stacked
 from archscope.plots.labels import text_width
 from archscope.plots.picture import Picture
 from archscope.plots.style import FULL_WIDTH, GREY, WIDE
 
 _MARGIN = 4.0  # points
-_KEY_SIZE = 7.0
 _CAPTION_SIZE = 6.2
-_BETWEEN = 16.0  # points between blocks of the key
-_APART = 10.0  # points between columns of a block
 _SMALLEST = 2.0  # inches
 _LINE = 11.0  # points that a line of the key takes
 _FEWEST = 10  # entries that a block which may be shortened keeps
 _MOST = 60  # lines of such a block, however large the figure
 _UNDER = 0.4  # of the figure's height, at most, for a key that can be shortened
 _LEAST_PANEL = 36.0  # points
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the key: something drawn, and what it means."""
-
-    artists: tuple[Callable[[], Artist], ...]  # what makes them, their places in points
-    text: str
-    width: float = 12.0  # points that the drawing takes
-    height: float = 9.0
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Lines of the key that belong together.
-
-    Attributes:
-        title: above them.
-        entries: one below the other.
-        weights: how much each entry matters; with them, a key that finds no room leaves out those
-            that matter least.
-        rest: what the line that then says how many are missing calls them.
-    """
-
-    title: str
-    entries: tuple[Entry, ...]
-    weights: tuple[float, ...] = ()
-    rest: str = "more"
-
-    def shortened(self, most: int) -> Block:
-        """At most so many lines, the last of which says how many entries are left out."""
-        if not self.weights or len(self.entries) <= most:
-            return self
-        places = sorted(range(len(self.entries)), key=lambda place: -self.weights[place])
-        kept = sorted(places[: most - 1])
-        left_out = Entry((), f"and {len(self.entries) - len(kept)} {self.rest}")
-        return Block(self.title, (*(self.entries[place] for place in kept), left_out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,11 +229,11 @@ def _key_at_side(sheet: Sheet, width: float, height: float, foot: float) -> Key 
         lines = sum(len(block.entries) for block in blocks)
         if lines * _LINE > 1.2 * room:
             continue  # far from it: not worth being measured
-        beside = _beside(blocks)
-        wide, tall = _extent(beside, sheet.figure)
+        column = stacked(blocks)
+        wide, tall = _extent(column, sheet.figure)
         if tall < room:
             fits = wide < 0.3 * width
-            return Key(_anchored(beside), side=wide + 4 * _MARGIN, foot=foot) if fits else None
+            return Key(_anchored(column), side=wide + 4 * _MARGIN, foot=foot) if fits else None
     return None
 
 
@@ -291,11 +241,11 @@ def _key_below(sheet: Sheet, width: float) -> Key:
     room = _UNDER * 72 * sheet.figure.get_figheight()
     for most in _lengths(sheet.key):
         blocks = [block.shortened(most) for block in sheet.key]
-        under = _under(blocks, width - 4 * _MARGIN)
-        tall = _extent(under, sheet.figure)[1] + 2 * _MARGIN
+        rows = in_rows(blocks, width - 4 * _MARGIN)
+        tall = _extent(rows, sheet.figure)[1] + 2 * _MARGIN
         if tall <= room:
             break
-    return Key(_anchored(under), below=tall)
+    return Key(_anchored(rows), below=tall)
 
 
 def _lengths(blocks: Sequence[Block]) -> range:
@@ -309,7 +259,7 @@ def _key_beside(sheet: Sheet) -> Key:
     if not sheet.key:
         return Key(None)
     axes = sheet.panels[-1]
-    box = _anchored(_beside(sheet.key))
+    box = _anchored(stacked(sheet.key))
     _place(box, (1.03, 1), axes.transAxes)
     axes.add_artist(box)
     return Key(box)
@@ -335,98 +285,6 @@ def _extent(box: OffsetBox, figure: Figure) -> tuple[float, float]:
     assert isinstance(canvas, FigureCanvasAgg)
     bounds = box.get_bbox(canvas.get_renderer())
     return bounds.width * 72 / figure.dpi, bounds.height * 72 / figure.dpi
-
-
-# -- the key ---------------------------------------------------------------------------------------
-
-
-def _beside(blocks: Sequence[Block]) -> OffsetBox:
-    """Blocks above each other."""
-    stacks = []
-    for block in blocks:
-        lines = [_line(entry) for entry in block.entries]
-        stacks.append(_stack([*_title(block), *lines]))
-    return _stack(stacks, gap=8)
-
-
-def _under(blocks: Sequence[Block], width: float) -> OffsetBox:
-    """Blocks in rows, as many beside each other as find room."""
-    rows: list[list[Artist]] = []
-    left = 0.0
-    for block in blocks:
-        box, wide = _columned(block, width)
-        if not rows or wide > left:
-            rows.append([])
-            left = width
-        rows[-1].append(box)
-        left -= wide + _BETWEEN
-    packed = [HPacker(children=row, pad=0, sep=_BETWEEN, align="top") for row in rows]
-    return _stack(packed, gap=5)
-
-
-def _columned(block: Block, width: float) -> tuple[Artist, float]:
-    """A block with its entries in as many columns as find room, and its width in points."""
-    for count in range(-(-len(block.entries) // 2), 0, -1):
-        depth = -(-len(block.entries) // count)
-        starts = range(0, len(block.entries), depth)
-        columns = [block.entries[start : start + depth] for start in starts]
-        wide = sum(max(map(_entry_width, column)) + _APART for column in columns) - _APART
-        if wide <= width:
-            break
-    stacks: list[Artist] = [_stack([_line(entry) for entry in column]) for column in columns]
-    row = HPacker(children=stacks, pad=0, sep=_APART, align="top")
-    return _stack([*_title(block), row]), wide
-
-
-def _entry_width(entry: Entry) -> float:
-    return entry.width + (4 + text_width(entry.text, _KEY_SIZE) if entry.text else 0)
-
-
-def _stack(children: Sequence[Artist], gap: float = 2) -> OffsetBox:
-    return VPacker(children=list(children), pad=0, sep=gap, align="left")
-
-
-def _title(block: Block) -> list[OffsetBox]:
-    if not block.title:
-        return []
-    style = {"fontsize": _KEY_SIZE, "weight": "bold", "parse_math": False}
-    return [TextArea(block.title, textprops=style)]
-
-
-def _line(entry: Entry) -> OffsetBox:
-    area = DrawingArea(entry.width, entry.height, 0, 0)
-    for artist in entry.artists:
-        area.add_artist(artist())
-    if not entry.text:
-        return area
-    text = TextArea(entry.text, textprops={"fontsize": _KEY_SIZE, "parse_math": False})
-    return HPacker(children=[area, text], pad=0, sep=4, align="center")
-
-
-def dot(x: float = 6.0, y: float = 4.5, **style: Any) -> Callable[[], Artist]:
-    """A marker, by default in the middle of an entry's drawing."""
-    return lambda: Line2D([x], [y], ls="", **style)
-
-
-def ring(x: float = 6.0, y: float = 4.5, radius: float = 4.0, **style: Any) -> Callable[[], Artist]:
-    """A circle, whose line may be dashed."""
-    return lambda: Circle((x, y), radius, **style)
-
-
-def patch(color: str = "white", hatch: str = "") -> Callable[[], Artist]:
-    """A bar lying down."""
-    return lambda: Rectangle((1, 1), 14, 7, fc=color, ec=GREY, lw=0.4, hatch=hatch)
-
-
-def stroke(xs: Sequence[float], ys: Sequence[float], **style: Any) -> Callable[[], Artist]:
-    """A line from point to point."""
-    return lambda: Line2D(list(xs), list(ys), **style)
-
-
-def written(x: float, y: float, text: str) -> Callable[[], Artist]:
-    """A text that begins there."""
-    style = {"fontsize": _KEY_SIZE, "va": "center", "parse_math": False}
-    return lambda: Text(x, y, text, **style)  # type: ignore[arg-type]
 
 
 def wrapped(text: str, width: float, size: float) -> list[str]:

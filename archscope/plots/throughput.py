@@ -14,10 +14,11 @@ from archscope.plots import bubbles
 from archscope.plots.bubbles import Axis
 from archscope.plots.captions import CONVENTIONS, caption, conditions, disturbances, measured
 from archscope.plots.captions import accuracy as accuracy_of
+from archscope.plots.key import Block
 from archscope.plots.measurements import common_batches, measured_only
 from archscope.plots.operations import TOP1, line_entry
 from archscope.plots.points import Point, left_out, main_protocol, per_image, points
-from archscope.plots.sheet import Block, begin, outer_titles
+from archscope.plots.sheet import begin, outer_titles
 from archscope.plots.style import PALE, styled
 from archscope.plots.tables import axes, compared
 
