@@ -1,49 +1,22 @@
-"""What each kind of picture is drawn from: references to frames, frames to figures."""
+"""The kinds of pictures by name: how each is made of what was asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archscope.cli.compare import tell_warnings
 from archscope.cli.errors import remark
-from archscope.cli.options import Asked, read_inputs
+from archscope.cli.figure_frames import Range, Request, compared, measured, over_batches
+from archscope.cli.options import read_inputs
 from archscope.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Range = tuple[str, int, int, int]  # what varies, from, to, step
-
 _BATCHES: Range = ("batch", 1, 64, 1)
 _MOST_SIZES = 13
-
-
-@dataclass(slots=True)
-class Request:
-    """What was asked for, and which networks turned out to have no figures."""
-
-    kind: str
-    models: tuple[str, ...]
-    asked: Asked
-    stored: pd.DataFrame | None = None  # of a study, in place of networks to run
-    size: tuple[float, float] | None = None
-    execution: Mapping[str, Any] = field(default_factory=dict)
-    accuracy: str | None = None
-    protocol: str = "single-crop"
-    measured: tuple[str, ...] = ()
-    measured_where: str | None = None
-    style: Mapping[str, Any] = field(default_factory=dict)  # options of the picture itself
-    over: Range | None = None
-    cost: str | None = None
-    level: str = "layer"
-    depth: str | None = None
-    device: str | None = None
-    samples: int = 4
-    seeds: int = 1
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 def figure(request: Request) -> Figure:
@@ -59,131 +32,6 @@ def figure(request: Request) -> Figure:
     for model, reason in request.failed.items():
         remark(f"warning: {model}: {reason}")
     return drawn
-
-
-# -- frames ----------------------------------------------------------------------------------------
-
-
-def _compared(request: Request, *analyses: str, **changed: Any) -> pd.DataFrame:
-    from archscope.comparison.compare import INTERRUPTED, compare
-
-    if request.stored is not None:
-        return _without_failed(request, _of_one_setting(request.stored), None)
-    asked = replace(request.asked, **changed)
-    if asked.inputs_from or asked.mode != "inference":
-        raise InvalidInput(f"{request.kind} is of inference, and takes --input, not --inputs-from")
-    known = asked.arguments(request.models[0])
-    frame = compare(
-        request.models,
-        analyses=analyses,
-        execution=request.execution,
-        accuracy=request.accuracy,
-        protocol=request.protocol,
-        measured=request.measured,
-        measured_where=request.measured_where,
-        **{name: value for name, value in known.items() if name not in ("inputs", "mode")},
-    )
-    if INTERRUPTED in frame.attrs["failed"].values():
-        raise KeyboardInterrupt  # a picture of some of the networks is none of what was asked for
-    tell_warnings(frame)
-    return _without_failed(request, frame, asked.batch)
-
-
-def _of_one_setting(frame: pd.DataFrame, *but: str) -> pd.DataFrame:
-    """The rows of a study, if no network has several of them, ``but`` for these columns."""
-    twice = frame[frame.duplicated(["model", *but])]
-    if not twice.empty:
-        raise InvalidInput(
-            f"the study has several rows of {twice['model'].iloc[0]}: choose one by --where, "
-            "\"batch == 1 and mode == 'inference'\"; archscope compare --from shows them"
-        )
-    return frame
-
-
-def _without_failed(request: Request, frame: pd.DataFrame, batch: int | None) -> pd.DataFrame:
-    """Rows with figures; why others have none is told at the end."""
-    lost = frame["params"].isna()
-    where = "" if batch in (None, 1) else f" at batch {batch}"
-    for model, status in zip(frame["model"], frame["status"], strict=True):
-        if status != "ok":
-            request.failed[f"{model}{where}"] = status
-    if lost.all():
-        first = frame.iloc[0]
-        raise InvalidInput(f"nothing to draw: {first['model']}: {first['status']}")
-    return frame[~lost]
-
-
-def _over_batches(request: Request, batches: Iterable[int], *analyses: str) -> pd.DataFrame:
-    import pandas as pd
-
-    if request.stored is not None:
-        return _without_failed(request, _of_one_setting(request.stored, "batch"), None)
-    frames = [_compared(request, *analyses, batch=batch) for batch in batches]
-    return pd.concat(frames, ignore_index=True)
-
-
-def _measured(request: Request, column: str, command: str, *, panels: bool) -> pd.DataFrame:
-    """Costs and measurements, a row per network and batch size that was measured.
-
-    With ``panels`` only the least and the largest batch size that all networks have.
-    """
-    from archscope.comparison.measured import measurements
-    from archscope.plots.measurements import common_batches, measured_only, not_measured
-    from archscope.sources import expand
-
-    if request.stored is not None:
-        return _measured_of_study(request, column, command, panels=panels)
-    if not request.measured:
-        raise not_measured(request.kind, command)
-    if request.asked.batch is not None:
-        raise InvalidInput(f"{request.kind} has the batch sizes of its measurements, no --batch")
-    models = expand(request.models)
-    rows = measurements(request.measured, condition=request.measured_where)
-    rows = [row for row in rows if row["model"] in models]
-    found = [row for row in rows if row.get(column) is not None]
-    missing = [model for model in models if model not in {row["model"] for row in found}]
-    if missing:
-        files = ", ".join(request.measured)
-        raise InvalidInput(f"{files} has no {column} of {', '.join(missing)}; measure them too")
-    batches = sorted({int(row["batch"]) for row in rows})
-    if panels:
-        import pandas as pd
-
-        batches = common_batches(
-            pd.DataFrame([{k: r[k] for k in ("model", "batch")} for r in found])
-        )
-    frame = _with_conditions(_over_batches(request, batches, "compute"), rows)
-    measured_only(frame, column, request.kind, command)
-    return frame
-
-
-def _measured_of_study(
-    request: Request, column: str, command: str, *, panels: bool
-) -> pd.DataFrame:
-    """The same from a study that has measured."""
-    from archscope.plots.measurements import common_batches, measured_only
-
-    frame = _over_batches(request, ())
-    frame = frame[frame[column].notna()]
-    measured_only(frame, column, request.kind, command)
-    return frame[frame["batch"].isin(common_batches(frame))] if panels else frame
-
-
-_CONDITIONS = ("idle_power_w", "device_title", "date", "torch", "status")
-
-
-def _with_conditions(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The frame with what its measurements say of themselves."""
-    known: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in rows:
-        place = known.setdefault((str(row["model"]), int(row["batch"])), {})
-        place |= {name: row[name] for name in _CONDITIONS if row.get(name) is not None}
-    keys = list(zip(frame["model"], frame["batch"], strict=True))
-    values = {
-        name: [known.get((model, int(batch)), {}).get(name) for model, batch in keys]
-        for name in _CONDITIONS
-    }
-    return frame.assign(**values)
 
 
 # -- one network -----------------------------------------------------------------------------------
@@ -328,26 +176,26 @@ def _through_time(request: Request) -> Figure:
 def _accuracy_vs_ops(request: Request) -> Figure:
     from archscope.plots import accuracy_vs_ops
 
-    frame = _compared(request, "compute")
+    frame = compared(request, "compute")
     return accuracy_vs_ops(frame, size=request.size, **request.style)
 
 
 def _accuracy(request: Request) -> Figure:
     from archscope.plots import accuracy
 
-    return accuracy(_compared(request, "compute"), size=request.size)
+    return accuracy(compared(request, "compute"), size=request.size)
 
 
 def _density(request: Request) -> Figure:
     from archscope.plots import density
 
-    return density(_compared(request, "compute"), size=request.size)
+    return density(compared(request, "compute"), size=request.size)
 
 
 def _memory_vs_params(request: Request) -> Figure:
     from archscope.plots import memory_vs_params
 
-    return memory_vs_params(_compared(request, "memory"), size=request.size)
+    return memory_vs_params(compared(request, "memory"), size=request.size)
 
 
 def _accuracy_vs_depth(request: Request) -> Figure:
@@ -357,7 +205,7 @@ def _accuracy_vs_depth(request: Request) -> Figure:
         frame = _with_effective_depth(request)
     else:
         more = ("effective_depth",) if request.depth == "effective_depth" else ()
-        frame = _compared(request, "depth", *more)
+        frame = compared(request, "depth", *more)
     return accuracy_vs_depth(frame, depth=request.depth, size=request.size)
 
 
@@ -368,7 +216,7 @@ def _with_effective_depth(request: Request) -> pd.DataFrame:
     request.models = tuple(expand(request.models))
     tables = _stored(request, "gradient-paths") or []
     found = {table.attrs["model"]: table.attrs for table in tables}
-    frame = _compared(replace(request, measured=()), "depth")
+    frame = compared(replace(request, measured=()), "depth")
     columns = {"effective_depth": "effective_depth", "device_title": "device"}
     columns |= {name: name for name in ("date", "torch")}
     told = {
@@ -381,41 +229,41 @@ def _with_effective_depth(request: Request) -> pd.DataFrame:
 def _timeline(request: Request) -> Figure:
     from archscope.plots import timeline
 
-    frame = _compared(request, "compute", "depth", "memory")
+    frame = compared(request, "compute", "depth", "memory")
     return timeline(frame, cost=request.cost, size=request.size)
 
 
 def _time_vs_batch(request: Request) -> Figure:
     from archscope.plots import time_vs_batch
 
-    frame = _measured(request, "latency_ms_p50", "latency", panels=False)
+    frame = measured(request, "latency_ms_p50", "latency", panels=False)
     return time_vs_batch(frame, size=request.size)
 
 
 def _power_vs_batch(request: Request) -> Figure:
     from archscope.plots import power_vs_batch
 
-    return power_vs_batch(_measured(request, "power_w", "energy", panels=False), size=request.size)
+    return power_vs_batch(measured(request, "power_w", "energy", panels=False), size=request.size)
 
 
 def _ops_vs_time(request: Request) -> Figure:
     from archscope.plots import ops_vs_time
 
-    frame = _measured(request, "latency_ms_p50", "latency", panels=True)
+    frame = measured(request, "latency_ms_p50", "latency", panels=True)
     return ops_vs_time(frame, size=request.size, ops=request.style.get("ops", "flops"))
 
 
 def _ops_vs_power(request: Request) -> Figure:
     from archscope.plots import ops_vs_power
 
-    frame = _measured(request, "power_w", "energy", panels=True)
+    frame = measured(request, "power_w", "energy", panels=True)
     return ops_vs_power(frame, size=request.size, ops=request.style.get("ops", "flops"))
 
 
 def _accuracy_vs_throughput(request: Request) -> Figure:
     from archscope.plots import accuracy_vs_throughput
 
-    frame = _measured(request, "throughput_per_s", "latency", panels=True)
+    frame = measured(request, "throughput_per_s", "latency", panels=True)
     return accuracy_vs_throughput(frame, size=request.size)
 
 
@@ -426,7 +274,7 @@ def _memory_vs_batch(request: Request) -> Figure:
     variable, *ends = request.over or _BATCHES
     if variable != "batch":
         raise InvalidInput(f"memory-vs-batch is over batch=1..64, not {variable}")
-    frame = _over_batches(request, dict.fromkeys(in_steps(*ends)), "memory")
+    frame = over_batches(request, dict.fromkeys(in_steps(*ends)), "memory")
     return memory_vs_batch(frame, size=request.size)
 
 
@@ -452,7 +300,7 @@ def _scaling(request: Request) -> Figure:
         for x, changed in _settings(request, model):
             one = replace(request, models=(model,), failed={})
             try:
-                found = _compared(one, analysis, **changed)
+                found = compared(one, analysis, **changed)
             except InvalidInput:
                 if not one.failed:
                     raise

@@ -9,7 +9,8 @@ import click
 
 from archscope.cli.compare import of_study
 from archscope.cli.completion import references
-from archscope.cli.figures import DRAWN, Range, Request, figure
+from archscope.cli.figure_frames import Range, Request
+from archscope.cli.figures import DRAWN, figure
 from archscope.cli.kinds import refuse_unused
 from archscope.cli.options import Asked, OneOf, WholeNumber, model_options
 from archscope.devices import DTYPES
