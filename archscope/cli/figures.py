@@ -211,9 +211,7 @@ def _accuracy_vs_depth(request: Request) -> Figure:
 
 def _with_effective_depth(request: Request) -> pd.DataFrame:
     """As it was measured before."""
-    from archscope.sources import expand
-
-    request.models = tuple(expand(request.models))
+    _expanded(request)
     tables = _stored(request, "gradient-paths") or []
     found = {table.attrs["model"]: table.attrs for table in tables}
     frame = compared(replace(request, measured=()), "depth")
@@ -284,7 +282,6 @@ def _scaling(request: Request) -> Figure:
     from archscope.plots import scaling
     from archscope.plots.curves import COSTS
     from archscope.plots.points import listed
-    from archscope.sources import expand
 
     if request.over is None:
         raise InvalidInput("scaling is --over input=128..512, batch=1..64 or seq_len=128..4096")
@@ -292,7 +289,7 @@ def _scaling(request: Request) -> Figure:
     if cost not in COSTS or cost == "latency_ms_p50":
         known = ", ".join(name for name in COSTS if name != "latency_ms_p50")
         raise InvalidInput(f"--cost of scaling is one of {known}, not '{cost}'")
-    request.models = tuple(expand(request.models))
+    _expanded(request)
     analysis = "memory" if cost == "peak_bytes" else "compute"
     frames: list[pd.DataFrame] = []
     for model in request.models:
