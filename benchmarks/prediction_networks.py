@@ -103,12 +103,3 @@ UNSEEN = (
     "timm:cspdarknet53",
 )
 UNSEEN_FAMILY = "unseen"
-
-
-def family_of(model: str) -> str:
-    """The family that a network is in.
-
-    Raises:
-        KeyError: it is not among them.
-    """
-    return next(family for family, models in NETWORKS.items() if model in models)
