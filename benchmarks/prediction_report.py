@@ -22,33 +22,6 @@ def reported(learned: Sequence[Learned]) -> str:
 def _section(one: Learned) -> str:
     efficiency, held = one.efficiency, one.efficiency.held_out
     about = efficiency.conditions
-    middle_alone, p90_alone = least_alone(one)
-    summary = _table(
-        ("", "median error", "90 % of errors below", "rank correlation"),
-        [
-            (
-                "efficiency by kind of operator",
-                _percent(held.median),
-                _percent(held.p90),
-                f"{held.rank_correlation:.3f}",
-            ),
-            ("the least time by one factor", _percent(middle_alone), _percent(p90_alone), ""),
-        ],
-    )
-    families = _table(
-        ("family left out", "rows", "median error", "largest", "predicted / measured"),
-        [
-            (family, str(rows), _percent(middle), _percent(most), f"{ratio:.2f}")
-            for family, rows, middle, most, ratio in by_family(one)
-        ],
-    )
-    kinds = _table(
-        ("kind of operator", "compute", "memory", "us a launch", "families"),
-        [
-            (kind, f"{c.compute:.2f}", f"{c.memory:.2f}", f"{1e6 * c.launch:.1f}", str(c.families))
-            for kind, c in efficiency.kinds.items()
-        ],
-    )
     device = efficiency.device
     rounds = sorted({latency.rounds for latency in one.latencies})
     return (
@@ -61,14 +34,51 @@ def _section(one: Learned) -> str:
         f"Ceilings: fp32 {device.peaks['fp32'] / 1e9:.0f} GFLOP/s, memory "
         f"{device.bandwidth / 1e9:.1f} GB/s"
         + (f", cache {device.cache_bandwidth / 1e9:.0f} GB/s" if device.cache_bandwidth else "")
-        + f".\n\n{summary}\n"
+        + f".\n\n{_summary(one)}\n"
         f"90 % of measured over predicted lie in {held.low:.2f} to {held.high:.2f}; such an "
         f"interval, made without a family, holds {_percent(held.coverage)} of its rows.\n\n"
-        f"{families}\n"
+        f"{_families(one)}\n"
         f"{_unseen(one)}"
         "What each kind reaches: times its seconds at the peaks, and a launch "
         "(learned from so many families; with none a guess).\n\n"
-        f"{kinds}"
+        f"{_kinds(one)}"
+    )
+
+
+def _summary(one: Learned) -> str:
+    held = one.efficiency.held_out
+    middle_alone, p90_alone = least_alone(one)
+    return _table(
+        ("", "median error", "90 % of errors below", "rank correlation"),
+        [
+            (
+                "efficiency by kind of operator",
+                _percent(held.median),
+                _percent(held.p90),
+                f"{held.rank_correlation:.3f}",
+            ),
+            ("the least time by one factor", _percent(middle_alone), _percent(p90_alone), ""),
+        ],
+    )
+
+
+def _families(one: Learned) -> str:
+    return _table(
+        ("family left out", "rows", "median error", "largest", "predicted / measured"),
+        [
+            (family, str(rows), _percent(middle), _percent(most), f"{ratio:.2f}")
+            for family, rows, middle, most, ratio in by_family(one)
+        ],
+    )
+
+
+def _kinds(one: Learned) -> str:
+    return _table(
+        ("kind of operator", "compute", "memory", "us a launch", "families"),
+        [
+            (kind, f"{c.compute:.2f}", f"{c.memory:.2f}", f"{1e6 * c.launch:.1f}", str(c.families))
+            for kind, c in one.efficiency.kinds.items()
+        ],
     )
 
 
