@@ -40,7 +40,7 @@ def assert_cost(
         weights, peak: a comparison and bytes: "<=200MiB".
         coverage: the share of operators and elements whose cost is known: ">=1".
         latency_ms: a comparison and milliseconds: "<=15". It is measured, on ``device``, and the
-            end of the median's 95 % interval counts that is worse for the model.
+            end of its 95 % interval counts that is worse for the model.
         device: where to measure: "cpu", "cuda" or "cuda:N".
         settings: further arguments of ``archscope.analyze``.
 
