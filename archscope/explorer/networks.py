@@ -39,7 +39,7 @@ def networks(frame: pd.DataFrame) -> dict[str, Any]:
     """
     if "model" not in frame.columns:
         raise InvalidInput("a comparison to explore needs a column 'model', a row per network")
-    if not frame.columns.is_unique:
+    if len(set(map(readable, frame.columns))) < len(frame.columns):
         raise InvalidInput("a comparison to explore has a column twice; give each its own name")
     if not len(frame):
         raise InvalidInput("there is no network to explore: the comparison has no row")
@@ -48,18 +48,25 @@ def networks(frame: pd.DataFrame) -> dict[str, Any]:
             f"a page holds {MOST_ROWS:,} rows and this comparison has {len(frame):,}; choose some, "
             "by their names or with a condition"
         )
-    columns = {str(name): plain(frame[name]) for name in frame.columns}
+    columns = {readable(name): plain(frame[name]) for name in frame.columns}
     ordered = [field for field in KNOWN if field.name in columns]
     known = {field.name for field in KNOWN}
     ordered += [
-        unnamed(name, _kind(values)) for name, values in columns.items() if name not in known
+        unnamed(name, _kind(values, dtype))
+        for (name, values), dtype in zip(columns.items(), frame.dtypes, strict=True)
+        if name not in known
     ]
     return {
         "labels": _labels(columns),
-        "protocol": str(frame.attrs.get("protocol") or ""),
-        "notes": [str(note) for note in frame.attrs.get("notes", ())],
+        "protocol": readable(frame.attrs.get("protocol") or ""),
+        "notes": [readable(note) for note in frame.attrs.get("notes", ())],
         "fields": [_coded(field, columns[field.name]) for field in ordered],
     }
+
+
+def readable(value: Any) -> str:
+    """A text that can be written as UTF-8; names of files need not be such."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def plain(values: Iterable[Any]) -> list[Any]:
@@ -81,14 +88,15 @@ def _value(value: Any) -> Any:
     if isinstance(value, numbers.Real):
         number = float(value)
         return number if math.isfinite(number) else None
-    return str(value)
+    return readable(value)
 
 
-def _kind(values: Sequence[Any]) -> Kind:
+def _kind(values: Sequence[Any], dtype: Any) -> Kind:
     found = {type(value) for value in values if value is not None}
     if found == {bool}:
         return "flag"
-    return "number" if found and found <= {int, float} else "text"
+    numeric = found <= {int, float} if found else dtype.kind in "iuf"
+    return "number" if numeric else "text"
 
 
 def _coded(field: Field, values: Sequence[Any]) -> dict[str, Any]:
@@ -119,7 +127,8 @@ def _number(value: int | float | None) -> int | float | str | None:
 
 def _labels(columns: dict[str, list[Any]]) -> list[str]:
     """The model's name; its conditions where it has several rows; a number where these agree."""
-    models = ["" if model is None else str(model) for model in columns["model"]]
+    nameless = (None, "")
+    models = ["(no name)" if model in nameless else str(model) for model in columns["model"]]
     rows_of: dict[str, list[int]] = {}
     for row, model in enumerate(models):
         rows_of.setdefault(model, []).append(row)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from archscope._version import __version__
 from archscope.arguments import checked, data_frame, mapping, text
 from archscope.explorer.layers import Packed, pack
-from archscope.explorer.networks import networks
+from archscope.explorer.networks import networks, readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,7 @@ SCRIPTS = (
     "legend.js",
     "bars.js",
     "detail.js",
+    "address.js",
     "main.js",
 )
 _LIBRARY = "vendor/echarts/echarts.common.min.js"
@@ -74,7 +75,7 @@ def page(
     }
     library, script = _static(_LIBRARY), _script()
     parts = {
-        "title": html.escape(title or "archscope explorer"),
+        "title": html.escape(readable(title) or "archscope explorer"),
         # Only these two scripts run, and they evaluate no text.
         "policy": f"script-src {_hash(library)} {_hash(script)}",
         "style": "\n".join(_static(f"static/{name}") for name in STYLES),

@@ -6,6 +6,8 @@ import random
 import pandas as pd
 import pytest
 
+from archscope.explorer import page
+
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -119,6 +121,11 @@ def layers(frame):
 
 
 @pytest.fixture(scope="session")
+def html(frame, layers):
+    return page(frame, layers)
+
+
+@pytest.fixture(scope="session")
 def browser(program):
     if not os.environ.get("CI"):
         pytest.importorskip("playwright")
@@ -162,3 +169,32 @@ def visit(browser, tmp_path):
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def names(shown):
+    return shown.locator("#table tbody th .link").all_inner_texts()
+
+
+def settled(shown, act):
+    """Act, and wait until the page has been drawn anew."""
+    before = shown.evaluate("document.documentElement.dataset.drawings")
+    act()
+    shown.wait_for_selector(f"html:not([data-drawings='{before}'])")
+
+
+def address(shown):
+    """The page's address, once the view is written into it."""
+    shown.wait_for_timeout(400)
+    return shown.url
+
+
+def spot(shown, name):
+    """Where on the screen a network is, found as a blind person would: by the arrow keys."""
+    shown.locator("#plot").focus()
+    shown.keyboard.press("Home")
+    for _ in range(50):
+        if shown.locator("#announcement").inner_text().startswith(f"{name}:"):
+            box = shown.locator("#cursor").bounding_box()
+            return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        shown.keyboard.press("ArrowRight")
+    raise AssertionError(f"the arrow keys do not come by {name}")

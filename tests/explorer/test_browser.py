@@ -11,41 +11,7 @@ import pandas as pd
 import pytest
 
 from archscope.explorer import page
-from tests.explorer.conftest import deep_table, layer_table, many
-
-
-@pytest.fixture(scope="session")
-def html(frame, layers):
-    return page(frame, layers)
-
-
-def names(shown):
-    return shown.locator("#table tbody th .link").all_inner_texts()
-
-
-def settled(shown, act):
-    """Act, and wait until the page has been drawn anew."""
-    before = shown.evaluate("document.documentElement.dataset.drawings")
-    act()
-    shown.wait_for_selector(f"html:not([data-drawings='{before}'])")
-
-
-def address(shown):
-    """The page's address, once the view is written into it."""
-    shown.wait_for_timeout(400)
-    return shown.url
-
-
-def spot(shown, name):
-    """Where on the screen a network is, found as a blind person would: by the arrow keys."""
-    shown.locator("#plot").focus()
-    shown.keyboard.press("Home")
-    for _ in range(50):
-        if shown.locator("#announcement").inner_text().startswith(f"{name}:"):
-            box = shown.locator("#cursor").bounding_box()
-            return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        shown.keyboard.press("ArrowRight")
-    raise AssertionError(f"the arrow keys do not come by {name}")
+from tests.explorer.conftest import address, deep_table, layer_table, many, names, settled, spot
 
 
 def colour_at(shown, x, y):

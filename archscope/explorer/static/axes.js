@@ -11,9 +11,11 @@ const spread = new Map();
 function wantsLog(field) {
   if (!field || ["percent", "share", "year"].includes(field.kind)) return false;
   if (!spread.has(field.name)) {
-    const positive = [...field.numbers].filter((value) => Number.isFinite(value) && value > 0);
+    const finite = [...field.numbers].filter(Number.isFinite);
+    const positive = finite.filter((value) => value > 0);
     const [low, high] = bounds(positive);
-    spread.set(field.name, positive.length > 2 && high / low > 20);
+    const negative = finite.some((value) => value < 0);
+    spread.set(field.name, !negative && positive.length > 2 && high / low > 20);
   }
   return spread.get(field.name);
 }
@@ -27,14 +29,21 @@ function bounds(values) {
   return [low, high];
 }
 
+/** From values to places along an axis, and back. */
+function measure(log) {
+  return log
+    ? { onto: Math.log10, back: (place) => 10 ** place }
+    : { onto: (value) => value, back: (place) => place };
+}
+
 /** An axis over values, between two pixels.
  * @param {number[]|null} range the values at its ends; those of the rows, with a margin, if null */
 function makeAxis(field, log, rows, range, from, to) {
-  const onto = log ? Math.log10 : (value) => value;
-  const back = log ? (place) => 10 ** place : (place) => place;
-  let [low, high] = range?.map(onto) ?? bounds(rows.map((row) => onto(field.numbers[row])));
-  if (!Number.isFinite(low)) [low, high] = log ? [0, 1] : [0, 1];
-  if (!range) {
+  const { onto, back } = measure(log);
+  const asked = range?.map(onto).every(Number.isFinite); // a logarithm has no place for 0
+  let [low, high] = bounds((asked ? range : rows.map((row) => field.numbers[row])).map(onto));
+  if (!Number.isFinite(low)) [low, high] = [0, 1];
+  if (!asked) {
     const margin = (high - low) * 0.07 || Math.abs(high) * 0.1 || 1;
     [low, high] = [low - margin, high + margin];
   }

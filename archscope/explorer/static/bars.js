@@ -13,14 +13,10 @@ function drawBars() {
   const values = opened.layers[name] ?? [];
   opened.bars = values.map((value, n) => n).filter((n) => values[n] > 0);
   barChart ??= echarts.init(barsHost.firstElementChild, null, { renderer: "canvas" });
-  barChart.resize({ width: barsHost.clientWidth, height: barsHost.clientHeight });
+  fitted(barChart, barsHost);
   barChart.setOption(barOptions(name, values), true);
   barsHost.setAttribute("aria-label", `${metricField(name).title} of ${opened.bars.length} layers`);
   sayBar(null);
-}
-
-function metricField(name) {
-  return METRICS[name] ?? { title: (name ?? "").replaceAll("_", " "), kind: "number", unit: "ms" };
 }
 
 const BAR_AREA = { left: 72, right: 12, top: 12, bottom: 22 };
@@ -82,15 +78,14 @@ function sayBar(n) {
   const name = metric();
   const field = metricField(name);
   const values = opened.layers[name] ?? [];
-  const sum = values.reduce((total, value) => total + value, 0);
+  const sum = total(values);
   const unit = field.unit ? ` ${field.unit}` : "";
   if (n === null) {
     const keys = opened.kinds.map(([kind, colour]) => element("span", {}, swatch(colour), kind));
     const rest = new Set(opened.layers.kind.filter((_, i) => values[i] > 0)).size - keys.length;
     const layers = `${opened.bars.length} of ${values.length} layers`;
-    const total = `${writtenNumber(field, sum)}${unit} in ${layers}`;
     barText.replaceChildren(
-      element("b", {}, total),
+      element("b", {}, `${writtenNumber(field, sum)}${unit} in ${layers}`),
       ...keys,
       rest > 0 ? `and ${rest} other kinds` : "",
     );

@@ -29,7 +29,7 @@ function figureList(row, { exact = false, boxed = false } = {}) {
     const value = element("dd", {}, written(field, row));
     if (given(field, row) === null) value.className = "missing";
     const digits = exactly(field, row);
-    if (digits && exact && digits !== written(field, row)) value.title = digits;
+    if (digits && exact) value.title = digits;
     if (field.accuracy && given(field, row) !== null && !chosenProtocol(row)) {
       value.append(element("small", {}, ` ${protocolOf(row)}`));
     }

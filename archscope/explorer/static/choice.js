@@ -50,6 +50,10 @@ function obstacle(field, log, row) {
   return log && field.numbers[row] <= 0 ? "logarithm" : "";
 }
 
+function isSelecting() {
+  return view.brush !== null || view.picked.length > 0;
+}
+
 /** Selected rows among those that are seen: in the brushed box, or picked one by one. */
 function selectedRows(seen) {
   const picked = new Set(view.picked);
@@ -111,19 +115,39 @@ function front(rows, x, y) {
   return kept.sort((a, b) => x.numbers[a] - x.numbers[b] || a - b);
 }
 
-/** Rows by a field; what is missing comes last, whichever the direction. */
+/** Rows by a field; whole numbers that no double tells apart by their digits. */
 function sortedRows(rows, sort) {
   const field = fields.get(sort.replace(/^-/, ""));
   if (!field) return rows;
+  const value = (row) => (field.text ? textOf(field.name, row) : numberOf(field, row));
+  const order = field.text
+    ? (a, b) => collator.compare(value(a), value(b))
+    : (a, b) => value(a) - value(b) || byDigits(given(field, a), given(field, b));
+  return arranged(rows, value, order, sort);
+}
+
+function byDigits(a, b) {
+  if (typeof a !== "string" && typeof b !== "string") return 0;
+  const more = BigInt(a) - BigInt(b);
+  return Number(more > 0n) - Number(more < 0n);
+}
+
+/** In an order, or in the other where the sort begins with "-"; what is missing comes last. */
+function arranged(rows, value, order, sort) {
   const sign = sort.startsWith("-") ? -1 : 1;
-  const key = field.text ? (row) => textOf(field.name, row) : (row) => numberOf(field, row);
-  const missing = (value) => value === null || Number.isNaN(value);
-  const order = field.text ? (a, b) => collator.compare(a, b) : (a, b) => a - b;
-  const keyed = rows.map((row) => [key(row), row]);
-  keyed.sort(([a, m], [b, n]) =>
-    missing(a) || missing(b) ? missing(a) - missing(b) || m - n : sign * order(a, b) || m - n,
+  const missing = new Map(
+    rows.map((row) => [row, Number(value(row) === null || Number.isNaN(value(row)))]),
   );
-  return keyed.map(([, row]) => row);
+  return [...rows].sort(
+    (a, b) => missing.get(a) - missing.get(b) || (missing.get(a) ? 0 : sign * order(a, b)),
+  );
+}
+
+/** What a press on a heading sorts by: one way, the other way, not at all. */
+function nextSort(sort, first) {
+  const second = first.startsWith("-") ? first.slice(1) : `-${first}`;
+  if (sort === first) return second;
+  return sort === second ? "" : first;
 }
 
 const collator = new Intl.Collator("en", { numeric: true });

@@ -19,8 +19,8 @@ function prepared(field) {
 }
 
 function sameNetworkTwice() {
-  const { words, codes } = source.fields.find((field) => field.name === "model");
-  return words.length < codes.length;
+  const { codes } = source.fields.find((field) => field.name === "model");
+  return new Set(codes).size < codes.length;
 }
 
 /** 6 networks; 6 rows, where a network has several. */
@@ -33,12 +33,18 @@ function textOf(name, row) {
   return field?.text ? (field.words[field.codes[row]] ?? null) : null;
 }
 
+/** Whether the row says why it has no figures. */
+function hasFailed(row) {
+  return (textOf("status", row) ?? "ok") !== "ok";
+}
+
 /** The value as it was given: a text, a number, a whole number in digits, true or false, null. */
 function given(field, row) {
   return field.text ? textOf(field.name, row) : field.values[row];
 }
 
-/** Fields that can be an axis, a size or a range: numbers of which some are known. */
+/** Fields of numbers, some of which may be unknown throughout; those that are usable can be an
+ * axis, a size or a range. */
 function numericFields() {
   return [...fields.values()].filter((field) => field.axis);
 }

@@ -12,7 +12,7 @@ let opened = { label: "", layers: null, sort: "", bar: null, bars: [] };
 
 dialog.addEventListener("close", () => {
   opened.label = "";
-  if (view.open) update({ open: "" });
+  if (view.open) leaveNetwork();
 });
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close(); // beside it, on the backdrop
@@ -47,6 +47,7 @@ async function drawDetail() {
 /** One line: that there are none, and which command shows them if the network has a reference. */
 function noLayers(row) {
   const none = "This page has no layers of this network";
+  if (hasFailed(row)) return `${none}: ${textOf("status", row)}.`;
   const source = fields.get("source");
   if (!source || [null, "module"].includes(given(source, row))) return `${none}.`;
   return `${none}; in a terminal, archscope table '${given(fields.get("model"), row)}' shows them.`;
@@ -60,18 +61,23 @@ function showLayers(there, text) {
 }
 
 function metrics() {
-  const timed = Object.keys(opened.layers).filter((name) => name.endsWith("_ms"));
-  const times = timed.map((name) => [
-    name,
-    { title: name.replaceAll("_", " "), kind: "number", unit: "ms" },
-  ]);
-  return Object.entries(METRICS)
-    .concat(times)
-    .filter(([name]) => opened.layers[name]);
+  const times = Object.keys(opened.layers).filter((name) => name.endsWith("_ms"));
+  return [...Object.keys(METRICS), ...times]
+    .filter((name) => opened.layers[name])
+    .map((name) => [name, metricField(name)]);
+}
+
+function metricField(name) {
+  return METRICS[name] ?? { title: (name ?? "").replaceAll("_", " "), kind: "number", unit: "ms" };
 }
 
 function metric() {
-  return opened.layers[view.metric] ? view.metric : metrics()[0]?.[0];
+  const names = metrics().map(([name]) => name);
+  return names.includes(view.metric) ? view.metric : names[0];
+}
+
+function total(values) {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function drawLayers() {
@@ -103,9 +109,7 @@ const layerTable = makeTable(document.getElementById("layer-table"), {
     ...metrics().map(([name, field]) => costColumn(name, field)),
   ],
   sortBy: (name) => {
-    const first = LAYER_TEXTS[name] ? name : `-${name}`;
-    const second = first === name ? `-${name}` : name;
-    opened.sort = opened.sort === first ? second : opened.sort === second ? "" : first;
+    opened.sort = nextSort(opened.sort, LAYER_TEXTS[name] ? name : `-${name}`);
     layerTable.show(sortedLayers(), opened.sort);
   },
 });
@@ -114,9 +118,13 @@ function sortedLayers() {
   const order = opened.layers.path.map((_, n) => n);
   if (!opened.sort) return order;
   const values = opened.layers[opened.sort.replace(/^-/, "")];
-  const sign = opened.sort.startsWith("-") ? -1 : 1;
   const compare = typeof values[0] === "string" ? collator.compare : (a, b) => a - b;
-  return order.sort((a, b) => sign * compare(values[a], values[b]) || a - b);
+  return arranged(
+    order,
+    (n) => values[n],
+    (a, b) => compare(values[a], values[b]),
+    opened.sort,
+  );
 }
 
 function textColumn(name, title) {
@@ -136,7 +144,7 @@ function textColumn(name, title) {
 
 function costColumn(name, field) {
   const values = opened.layers[name];
-  const sum = values.reduce((total, value) => total + value, 0);
+  const sum = total(values);
   return {
     name,
     title: field.title,

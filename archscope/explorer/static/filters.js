@@ -2,7 +2,7 @@
 
 const rangeHost = document.getElementById("ranges");
 const moreRanges = document.getElementById("more-ranges");
-const STOPS = 200; // positions of a slider
+const STOPS = 200; // positions of a slider, where whole numbers do not ask for fewer
 const BARS = 32;
 const FIRST_RANGES = ["params", "macs", "top1", "peak_bytes", "year"];
 const rangeControls = new Map();
@@ -54,7 +54,7 @@ function addRange(name) {
   if (!field || rangeControls.has(name)) return;
   const scale = rangeScale(field);
   const slider = (side, text) => {
-    const made = element("input", { type: "range", min: 0, max: STOPS, step: 1 });
+    const made = element("input", { type: "range", min: 0, max: scale.stops, step: 1 });
     made.setAttribute("aria-label", `${field.title}, ${text}`);
     made.addEventListener("input", () => slid(field, scale, side, Number(made.value)));
     return made;
@@ -100,14 +100,22 @@ function rangeScale(field) {
     (value) => Number.isFinite(value) && (!log || value > 0),
   );
   const [least, most] = bounds(values);
-  const onto = log ? Math.log10 : (value) => value;
-  const back = log ? (place) => 10 ** place : (place) => place;
+  const { onto, back } = measure(log);
   const [low, high] = [onto(least), onto(most)];
+  const whole = !log && values.every(Number.isInteger);
+  const stops = whole && most - least < STOPS ? Math.max(most - least, 1) : STOPS;
+  const step = 10 ** Math.floor(Math.log10((most - least) / stops || 1));
   return {
     least,
     most,
+    stops,
     share: (value) => (high > low ? (onto(value) - low) / (high - low) : 0),
-    value: (share) => Number(back(low + share * (high - low)).toPrecision(3)),
+    value: (stop) => {
+      const value = back(low + (stop / stops) * (high - low));
+      return log
+        ? Number(value.toPrecision(3))
+        : Number((Math.round(value / step) * step).toPrecision(12));
+    },
   };
 }
 
@@ -131,9 +139,9 @@ function drawHistogram({ field, scale, bars }) {
 }
 
 function slid(field, scale, side, stop) {
-  const [low, high] = view.ranges[field.name] ?? [null, null];
-  const end = side === 0 ? stop <= 0 : stop >= STOPS;
-  const value = end ? null : scale.value(stop / STOPS);
+  const [low, high] = rangeOf(field.name);
+  const end = side === 0 ? stop <= 0 : stop >= scale.stops;
+  const value = end ? null : scale.value(stop);
   state.dragging = true;
   setRange(field.name, side === 0 ? [value, atLeast(high, value)] : [atMost(low, value), value]);
 }
@@ -147,12 +155,12 @@ function atMost(low, value) {
 }
 
 function typed(field, side, entry) {
-  const value = entry.value.trim() ? quantity(entry.value) : null;
+  const value = entry.value.trim() ? quantity(field, entry.value) : null;
   const wrong = entry.value.trim() !== "" && value === null;
   entry.setAttribute("aria-invalid", String(wrong));
   if (wrong) return tell(`"${entry.value}" is no number; write 25M, 2.5G or 4GiB`);
   tell("");
-  const range = [...(view.ranges[field.name] ?? [null, null])];
+  const range = [...rangeOf(field.name)];
   range[side] = value;
   setRange(field.name, range);
 }
@@ -168,9 +176,9 @@ function drawRanges() {
   for (const [name, control] of rangeControls) {
     const { field, scale, low, high, least, most, bars } = control;
     if (field.accuracy) drawHistogram(control);
-    const [from, to] = view.ranges[name] ?? [null, null];
+    const [from, to] = rangeOf(name);
     const shares = [from === null ? 0 : scale.share(from), to === null ? 1 : scale.share(to)];
-    const stops = shares.map((share) => Math.round(Math.min(Math.max(share, 0), 1) * STOPS));
+    const stops = shares.map((share) => Math.round(Math.min(Math.max(share, 0), 1) * scale.stops));
     [low.value, high.value] = stops;
     low.setAttribute("aria-valuetext", writtenNumber(field, from ?? scale.least));
     high.setAttribute("aria-valuetext", writtenNumber(field, to ?? scale.most));

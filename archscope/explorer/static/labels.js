@@ -27,7 +27,9 @@ function shortName(row) {
 function placedLabels(points, wanted, onFront, area) {
   pen.font = LABEL_FONT;
   const pointOf = new Map(points.map((point) => [point.row, point]));
-  const taken = [];
+  const pointsNear = makeGrid();
+  for (const point of wanted.length ? points : []) pointsNear.add(square(point), point);
+  const takenNear = makeGrid();
   const found = new Map();
   for (const row of wanted) {
     const point = pointOf.get(row);
@@ -36,14 +38,41 @@ function placedLabels(points, wanted, onFront, area) {
     const sides = onFront.has(row) ? BESIDE_FRONT : BESIDE;
     for (const side of sides) {
       const place = rectangle(point, side, width);
-      if (isFree(place, point, points, taken, area)) {
-        taken.push(place);
+      if (isFree(place, point, pointsNear, takenNear, area)) {
+        takenNear.add(place, place);
         found.set(row, side);
         break;
       }
     }
   }
   return found;
+}
+
+const CELL = 32; // pixels
+
+/** Things by the cells of a grid that their boxes touch, so that a box meets only its neighbours. */
+function makeGrid() {
+  const cells = new Map();
+  function* touched({ left, right, top, bottom }) {
+    for (let x = Math.floor(left / CELL); x <= right / CELL; x += 1)
+      for (let y = Math.floor(top / CELL); y <= bottom / CELL; y += 1) yield `${x} ${y}`;
+  }
+  return {
+    add(box, thing) {
+      for (const cell of touched(box)) {
+        if (!cells.has(cell)) cells.set(cell, []);
+        cells.get(cell).push(thing);
+      }
+    },
+    some(box, test) {
+      for (const cell of touched(box)) if (cells.get(cell)?.some(test)) return true;
+      return false;
+    },
+  };
+}
+
+function square({ x, y, radius }) {
+  return { left: x - radius, right: x + radius, top: y - radius, bottom: y + radius };
 }
 
 function rectangle({ x, y, radius }, side, width) {
@@ -53,7 +82,7 @@ function rectangle({ x, y, radius }, side, width) {
   return { left, top, right: left + width, bottom: top + LABEL_HEIGHT };
 }
 
-function isFree(place, own, points, taken, area) {
+function isFree(place, own, pointsNear, takenNear, area) {
   const outside =
     place.left < area.left ||
     place.right > area.right ||
@@ -61,8 +90,8 @@ function isFree(place, own, points, taken, area) {
     place.bottom > area.bottom;
   return (
     !outside &&
-    !taken.some((other) => overlap(place, other)) &&
-    !points.some((point) => point !== own && covers(point, place))
+    !takenNear.some(place, (other) => overlap(place, other)) &&
+    !pointsNear.some(place, (point) => point !== own && covers(point, place))
   );
 }
 

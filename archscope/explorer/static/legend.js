@@ -5,7 +5,9 @@ const MOST_WORDS = 12;
 
 function drawLegend() {
   const parts = [colourLegend(), sizeLegend(), protocolLegend(), frontLegend()];
+  const focus = focusIn(legendHost);
   legendHost.replaceChildren(...parts.filter(Boolean));
+  refocus(legendHost, focus);
 }
 
 function part(title, ...children) {
@@ -24,15 +26,24 @@ function colourLegend() {
     const bar = element("i", { className: "ramp" });
     bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
     const ends = [low, high].map((value) => writtenNumber(field, value));
-    return part(titleOf(field) + (log ? ", log" : ""), ends[0], bar, ends[1]);
+    return part(titleOf(field) + (log ? ", log" : ""), ends[0], bar, ends[1], greyLegend(field));
   }
-  if (!field.text) return part(field.title, ...flagLegend());
+  if (!field.text) return part(field.title, ...flagLegend(), greyLegend(field));
   const here = byCount(
     state.placed.map((row) => textOf(field.name, row)).filter((w) => w !== null),
   );
   const chips = here.slice(0, MOST_WORDS).map(([name]) => wordChip(field, name, colour(name)));
   const more = here.length - chips.length;
-  return part(field.title, ...chips, more > 0 ? `and ${more} more` : "");
+  return part(field.title, ...chips, more > 0 ? `and ${more} more` : "", greyLegend(field));
+}
+
+/** What the grey points are: those that have no value for their colour. */
+function greyLegend(field) {
+  const unknown = UNKNOWN[Number(isDark())];
+  const grey = state.placed.filter((row) => state.colours.of(row) === unknown).length;
+  if (!grey) return "";
+  const why = field.axis ? "no value on this scale" : NOT_STATED;
+  return element("span", {}, swatch(unknown), `${why}: ${grey}`);
 }
 
 function flagLegend() {
@@ -69,7 +80,8 @@ function sizeLegend() {
     circle.style.width = circle.style.height = `${2 * radius(value)}px`;
     return element("span", {}, circle, tickText(field, value));
   });
-  return part(titleOf(field), ...circles);
+  const unsized = state.placed.filter((row) => Number.isNaN(numberOf(field, row))).length;
+  return part(titleOf(field), ...circles, unsized ? `smallest if ${NOT_MEASURED}: ${unsized}` : "");
 }
 
 function rounded(value) {

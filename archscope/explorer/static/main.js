@@ -1,7 +1,7 @@
 // What happens when something is pressed: the view changes, and the page is drawn from the view.
 
 const byId = (id) => document.getElementById(id);
-const state = { dragging: false, seen: [], placed: [], selected: new Set(), front: new Set() };
+const state = { dragging: false, seen: [], placed: [], selected: new Set(), fronts: [] };
 
 /** Change the view; everything follows from it. */
 function update(changes) {
@@ -13,26 +13,10 @@ function update(changes) {
     Object.assign(view, { brush: null, picked }); // the selection outlives the axes of its box
   }
   if (axes && !("range" in changes)) view.range = null;
+  if (changes.open && !view.open) enterNetwork();
   Object.assign(view, changes);
   keep();
   draw();
-}
-
-const BETWEEN_KEEPS = 350; // ms: a browser refuses an address that changes with every frame
-let kept = -Infinity;
-let keeping = null;
-
-/** Write the view into the address: at once, and then no more often than it bears. */
-function keep() {
-  clearTimeout(keeping);
-  const wait = kept + BETWEEN_KEEPS - performance.now();
-  if (wait > 0) {
-    keeping = setTimeout(keep, wait);
-    return;
-  }
-  kept = performance.now();
-  const text = fragment();
-  history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
 
 let due = false;
@@ -52,7 +36,8 @@ function drawNow() {
   const { placed, without } = placedRows(seen);
   const selected = selectedRows(seen);
   Object.assign(state, { seen, placed, without, selected });
-  state.front = new Set(view.pareto ? fronts(placed).flatMap(({ rows }) => rows) : []);
+  state.fronts = view.pareto ? fronts(placed) : [];
+  state.front = new Set(state.fronts.flatMap(({ rows }) => rows));
   Object.assign(state, drawScatter(state));
   state.dragging = false;
   drawControls();
@@ -93,20 +78,20 @@ function drawSummary() {
   const all = labels.length;
   const { seen, selected } = state;
   const parts = [seen.length === all ? several(all) : `${seen.length} of ${several(all)}`];
-  if (selected.size) parts.push(`${selected.size} selected`);
-  const failed = allRows.filter((row) => (textOf("status", row) ?? "ok") !== "ok").length;
+  if (isSelecting()) parts.push(`${selected.size} selected`);
+  const failed = allRows.filter(hasFailed).length;
   if (failed) parts.push(`${failed} not ok, the column Status says why`);
   byId("summary").textContent = parts.join(" · ");
 }
 
 function tableRows() {
-  const chosen =
-    state.selected.size && view.only ? state.seen.filter((r) => state.selected.has(r)) : state.seen;
+  const only = isSelecting() && view.only;
+  const chosen = only ? state.seen.filter((row) => state.selected.has(row)) : state.seen;
   return sortedRows(chosen, view.sort);
 }
 
 function drawTable() {
-  const any = state.selected.size > 0;
+  const any = isSelecting();
   byId("only").hidden = byId("clear-selection").hidden = !any;
   byId("only").setAttribute("aria-pressed", String(view.only));
   const rows = tableRows();
@@ -198,6 +183,19 @@ function makeColumnMenu() {
     });
     host.append(element("label", {}, tick, ` ${titleOf(field)}`));
   }
+  closeOnLeaving(byId("columns"));
+}
+
+/** A menu closes by Escape, and by a press beside it. */
+function closeOnLeaving(menu) {
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  addEventListener("pointerdown", (event) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
 }
 
 function save(text) {
@@ -207,34 +205,14 @@ function save(text) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-async function copyLink() {
-  kept = -Infinity;
-  keep();
-  try {
-    await navigator.clipboard.writeText(location.href);
-    byId("copy-link").textContent = "Copied";
-  } catch {
-    tell(`The link is: ${location.href}`);
-  }
-  setTimeout(() => (byId("copy-link").textContent = "Copy link"), 2000);
-}
-
 // ---- begin --------------------------------------------------------------------------------------
-
-function readAddress() {
-  const refused = readFragment(location.hash);
-  tell(
-    refused.length ? `This page does not have what the link asks for: ${refused.join(", ")}` : "",
-  );
-  draw();
-}
 
 byId("notes").append(...source.notes.map((note) => element("li", {}, note)));
 byId("convention").textContent = `archscope ${source.version}. ${source.convention}`;
 if (innerWidth < 900) byId("filters").open = false;
 makeFilters();
 makeControls();
-addEventListener("hashchange", readAddress);
+onPrint(drawNow);
 darkSystem.addEventListener("change", draw);
 new ResizeObserver(draw).observe(plot);
 readAddress();

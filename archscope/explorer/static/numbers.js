@@ -18,21 +18,27 @@ function writtenCount(value, digits = 3) {
 function writtenBytes(value) {
   let scaled = value;
   let unit = 0;
-  while (scaled >= 1023.95 && unit < BYTE_UNITS.length - 1) {
+  while (Math.abs(scaled) >= 1023.95 && unit < BYTE_UNITS.length - 1) {
     scaled /= 1024;
     unit += 1;
   }
-  return unit ? `${scaled.toFixed(1)} ${BYTE_UNITS[unit]}` : `${grouped(scaled)} B`;
+  return `${unit ? scaled.toFixed(1) : wholly(scaled)} ${BYTE_UNITS[unit]}`;
 }
 
+/** Commas between the thousands of a number, or of its digits. */
 function grouped(value) {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  const [whole, ...rest] = String(value).split(/(?=[.e])/);
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + rest.join("");
 }
 
 function significant(value, digits = 4) {
-  if (value === 0) return "0";
   if (Math.abs(value) >= 10 ** digits) return writtenCount(value, digits);
   return String(Number(value.toPrecision(digits)));
+}
+
+/** All digits of a whole number that a double holds exactly. */
+function wholly(value) {
+  return Number.isSafeInteger(value) ? grouped(value) : significant(value);
 }
 
 /** A number of a field, without its unit where the field's title or axis says it. */
@@ -40,7 +46,7 @@ function writtenNumber(field, value) {
   if (!Number.isFinite(value)) return NOT_MEASURED;
   if (field.kind === "count") return writtenCount(value);
   if (field.kind === "bytes") return writtenBytes(value);
-  if (field.kind === "whole") return Number.isInteger(value) ? grouped(value) : significant(value);
+  if (field.kind === "whole") return wholly(value);
   if (field.kind === "year") return String(value);
   if (field.kind === "share") return `${significant(100 * value)} %`;
   return significant(value);
@@ -56,19 +62,27 @@ function written(field, row, withUnit = true) {
   if (value === null) return field.text || field.kind === "year" ? NOT_STATED : NOT_MEASURED;
   if (field.text) return value;
   if (field.kind === "flag") return value ? "yes" : "no";
-  if (field.kind === "count" && !Number.isFinite(field.numbers[row])) {
-    return `${value[0]}.${value.slice(1, 3)}e${value.length - 1}`; // beyond what a double holds
-  }
   const unit = withUnit ? unitOf(field) : "";
-  return writtenNumber(field, field.numbers[row]) + (unit && ` ${unit}`);
+  const number = field.numbers[row];
+  const text = Number.isFinite(number) ? writtenNumber(field, number) : beyondDoubles(value);
+  return text + (unit && ` ${unit}`);
 }
 
-/** All digits, where the written number has fewer. */
+/** The digits of a whole number that no double holds, as 1.23e400. */
+function beyondDoubles(digits) {
+  const [, sign, first, next] = /^(-?)(\d)(\d\d)/.exec(digits);
+  return `${sign}${first}.${next}e${digits.length - sign.length - 1}`;
+}
+
+/** All digits and the unit, where the written number has fewer; else "". */
 function exactly(field, row) {
   const value = given(field, row);
-  const rounded = value !== null && (field.kind === "count" || field.kind === "bytes");
-  if (!rounded) return "";
-  return grouped(value) + (field.kind === "bytes" ? " bytes" : "");
+  if (!field.axis || value === null || field.kind === "year") return "";
+  const share = field.kind === "share";
+  const digits = share ? Number((100 * value).toPrecision(15)) : grouped(value);
+  const unit = { bytes: "bytes", share: "%" }[field.kind] ?? unitOf(field);
+  const all = `${digits} ${unit}`.trim();
+  return all === written(field, row) ? "" : all;
 }
 
 function titleOf(field) {
@@ -76,10 +90,18 @@ function titleOf(field) {
   return unit ? `${field.title} (${unit})` : field.title;
 }
 
-/** What a person typed: 30M, 2.5 G, 4GiB, 76.1; null if that is no number. */
-function quantity(text) {
-  const found = /^\s*(-?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([kmgtpe]?)(i?)b?\s*$/i.exec(text);
+const TYPED = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([kmgtpe]?)(i?)(b?)$/i;
+
+/** What a person typed for a field: 30M, 2.5 G, 4GiB, 4,096, 76.1 %; null if that is no number. */
+function quantity(field, text) {
+  const unit = field.kind === "share" ? "%" : unitOf(field);
+  let bare = text.trim();
+  if (unit && bare.toLowerCase().endsWith(unit.toLowerCase())) bare = bare.slice(0, -unit.length);
+  const thousands = /^[+-]?\d{1,3}(,\d{3})+(?![\d,])/.test(bare);
+  const found = TYPED.exec(bare.replaceAll(",", thousands ? "" : ".").trim());
   if (!found) return null;
   const power = found[2] ? "kmgtpe".indexOf(found[2].toLowerCase()) + 1 : 0;
-  return Number(found[1].replace(",", ".")) * (found[3] ? 1024 : 1000) ** power;
+  const value = Number(found[1]) * (found[3] ? 1024 : 1000) ** power;
+  if (!Number.isFinite(value)) return null;
+  return field.kind === "share" ? value / 100 : value;
 }

@@ -56,7 +56,7 @@ plot.addEventListener("pointerleave", (event) => {
 });
 
 plot.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0 || event.target.closest("#card")) return;
+  if (event.button !== 0) return;
   press = { ...placeOf(event), id: event.pointerId, box: null };
 });
 
@@ -114,9 +114,20 @@ function showBand({ left, right, top, bottom }) {
 /** A box was drawn: select what is in it, or make it the whole plot. */
 function boxed(box) {
   const { x, y } = drawn.axes;
-  const values = [x.value(box.left), x.value(box.right), y.value(box.bottom), y.value(box.top)];
-  const rounded = values.map((value) => Number(value.toPrecision(5)));
-  update(view.zoom ? { range: rounded, zoom: false } : { brush: rounded, picked: [] });
+  const edges = [
+    ...[box.left, box.right].map((pixel) => valueAt(x, pixel)),
+    ...[box.bottom, box.top].map((pixel) => valueAt(y, pixel)),
+  ];
+  if (view.zoom) return update({ range: edges, zoom: false });
+  const hit = state.placed.some((row) => inBox(row, edges));
+  update({ brush: hit ? edges : null, picked: [] });
+}
+
+/** The value at a pixel, with the digits that tell it from a tenth of a pixel beside it. */
+function valueAt(axis, pixel) {
+  const value = axis.value(pixel);
+  const digits = Math.ceil(Math.log10(Math.abs(value / (axis.value(pixel + 0.1) - value))));
+  return Number(value.toPrecision(Math.min(Math.max(digits, 1), 15)));
 }
 
 /** The box that stays while it selects. */

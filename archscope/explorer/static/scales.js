@@ -20,7 +20,10 @@ function colourScale() {
       ? families[word]
       : source.palette.words[Math.max(words.indexOf(word), 0) % source.palette.words.length];
   const cache = new Map(words.map((word) => [word, pairs(word)[dark]]));
-  const flagged = (row) => source.palette.words[field.values[row] ? 1 : 0][dark];
+  const flagged = (row) =>
+    field.values[row] === null
+      ? UNKNOWN[dark]
+      : source.palette.words[Number(field.values[row])][dark];
   return {
     field,
     words,
@@ -31,28 +34,25 @@ function colourScale() {
 
 function rampScale(field, stops) {
   const log = wantsLog(field);
-  const onto = (value) => (log ? Math.log10(value) : value);
+  const { onto, back } = measure(log);
   const numbers = allRows.map((row) => onto(numberOf(field, row)));
   const [low, high] = bounds(numbers.filter(Number.isFinite));
   const of = (row) => {
     const share = (onto(numberOf(field, row)) - low) / (high - low || 1);
     return Number.isFinite(share) ? blended(stops, share) : UNKNOWN[Number(isDark())];
   };
-  const end = (place) => (log ? 10 ** place : place);
-  return { field, stops, of, low: end(low), high: end(high), log };
+  return { field, stops, of, low: back(low), high: back(high), log };
 }
 
 function blended(stops, share) {
   const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
   const left = Math.min(Math.floor(place), stops.length - 2);
   const channel = (colour, n) => parseInt(colour.slice(1 + 2 * n, 3 + 2 * n), 16);
-  const mixed = [0, 1, 2].map((n) =>
-    Math.round(
-      channel(stops[left], n) +
-        (place - left) * (channel(stops[left + 1], n) - channel(stops[left], n)),
-    ),
-  );
-  return `rgb(${mixed.join(",")})`;
+  const mixed = [0, 1, 2].map((n) => {
+    const [from, to] = [channel(stops[left], n), channel(stops[left + 1], n)];
+    return Math.round(from + (place - left) * (to - from));
+  });
+  return `#${mixed.map((level) => level.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** Radius of a point: its area is proportional to the value, but never too small to see. */

@@ -5,8 +5,19 @@ const chart = echarts.init(document.getElementById("chart"), null, { renderer: "
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const darkSystem = matchMedia("(prefers-color-scheme: dark)");
 
+let printing = false; // on paper, which is white, and whole tables
+
 function isDark() {
+  if (printing) return false;
   return view.theme ? view.theme === "dark" : darkSystem.matches;
+}
+
+addEventListener("beforeprint", () => (printing = true));
+addEventListener("afterprint", () => (printing = false));
+
+/** Draw before the paper is filled, and again for the screen. */
+function onPrint(redraw) {
+  for (const moment of ["beforeprint", "afterprint"]) addEventListener(moment, redraw);
 }
 
 function ink() {
@@ -24,7 +35,7 @@ function ink() {
 let drawn = { points: [], axes: null, area: null };
 
 function drawScatter(state) {
-  const { placed, selected } = state;
+  const { placed, selected, fronts: found, front: onFront } = state;
   if (!fields.has(view.x) || !fields.has(view.y)) return { colours: colourScale(), sizes: {} };
   const area = plotArea();
   const axes = {
@@ -56,16 +67,21 @@ function drawScatter(state) {
     }))
     .filter((point) => insideArea(point, area))
     .sort((a, b) => b.radius - a.radius || a.row - b.row);
-  const found = view.pareto ? fronts(placed) : [];
-  const onFront = new Set(found.flatMap(({ rows }) => rows));
   const named = placedLabels(points, wantedNames(points, onFront, selected), onFront, area);
   drawn = { points, axes, area };
-  chart.resize({ width: plot.clientWidth, height: plot.clientHeight });
+  fitted(chart, plot);
   chart.setOption(options(axes, area, points, found, { selected, onFront, colours, named }), {
     replaceMerge: ["series"],
   });
+  if (printing) chart.getZr().flush(); // paper does not wait for the next frame
   plot.setAttribute("aria-label", plotText(points.length));
   return { colours, sizes };
+}
+
+/** A picture of the size of its host; to tell it a size that it has costs as much as a drawing. */
+function fitted(picture, { clientWidth: width, clientHeight: height }) {
+  if (picture.getWidth() === width && picture.getHeight() === height) return;
+  picture.resize({ width, height });
 }
 
 function plotText(number) {
@@ -159,30 +175,40 @@ function item({ row, radius }, axes, look, side) {
   const faded = selected.size > 0 && !selected.has(row);
   const outlined = onFront.has(row) || (selected.has(row) && selected.size <= 40);
   const symbol = byProtocol ? symbolOf(protocolOf(row)) : "circle";
+  const colour = colours.of(row);
   return {
     id: String(row),
     value: [axes.x.onto(axes.x.field.numbers[row]), axes.y.onto(axes.y.field.numbers[row])],
     symbol,
     symbolSize: 2 * radius,
     itemStyle: {
-      color: colours.of(row),
+      color: colour,
       opacity: faded ? 0.13 : crowded && !outlined ? 0.68 : 0.88,
-      borderColor: outlined && !faded ? inks.text : inks.page,
+      borderColor: outlined && !faded ? inks.text : rim(colour, inks),
       borderWidth: outlined && !faded ? 1.5 : crowded ? 0.5 : 1,
     },
-    label: {
-      show: Boolean(side),
-      position: side ?? "right",
-      distance: GAP,
-      formatter: () => shortName(row),
-      color: inks.text,
-      fontSize: 11,
-      fontWeight: 600,
-      opacity: faded ? 0.35 : 1,
-      textBorderColor: inks.page,
-      textBorderWidth: 3,
-    },
+    ...(side && { label: nameLabel(row, side, inks, faded) }),
   };
+}
+
+function nameLabel(row, side, inks, faded) {
+  return {
+    show: true,
+    position: side,
+    distance: GAP,
+    formatter: () => shortName(row),
+    color: inks.text,
+    fontSize: 11,
+    fontWeight: 600,
+    opacity: faded ? 0.35 : 1,
+    textBorderColor: inks.page,
+    textBorderWidth: 3,
+  };
+}
+
+/** The edge of a point: of a light colour on white, it is what tells the point from the page. */
+function rim(colour, inks) {
+  return isDark() ? inks.page : blended([colour, inks.text], 0.4);
 }
 
 /** The staircase of what can be had: as good as the next one that is no worse on either axis. */

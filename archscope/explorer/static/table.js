@@ -60,11 +60,11 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
   }
 
   function draw(force) {
-    const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - BEYOND);
-    const last = Math.min(
-      rows.length,
-      first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * BEYOND + 1,
-    );
+    const inSightOnly = Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * BEYOND + 1;
+    const kept = printing ? rows.length : inSightOnly;
+    const wanted = Math.floor(scroller.scrollTop / ROW_HEIGHT) - BEYOND;
+    const first = Math.max(0, Math.min(wanted, rows.length - kept));
+    const last = Math.min(rows.length, first + kept);
     if (!force && inSight === `${first} ${last}`) return;
     inSight = `${first} ${last}`;
     const focus = focusIn(scroller);
@@ -90,6 +90,7 @@ function makeTable(host, { caption, columns, mark, sortBy, pointAt }) {
     if (row !== undefined) pointAt?.(Number(row));
   });
   body.addEventListener("pointerleave", () => pointAt?.(null));
+  onPrint(() => draw(true));
 
   return {
     show(newRows, sort) {
@@ -159,12 +160,12 @@ const USUAL = [
 ];
 
 function tableColumns() {
-  const failed = allRows.some((row) => (textOf("status", row) ?? "ok") !== "ok");
+  const failed = allRows.some(hasFailed);
   const shown = isNarrow() ? USUAL.filter((name) => !["family", "year"].includes(name)) : USUAL;
   const usual = shown.filter((name) => fields.get(name)?.known);
   if (protocols.size > 1) usual.splice(usual.indexOf("top1") + 1, 0, "protocol");
   if (failed) usual.push("status");
-  return ["model", ...(view.columns ?? usual).filter((name) => name !== "model")];
+  return [...new Set(["model", ...(view.columns ?? usual)])];
 }
 
 const widest = new Map();
@@ -190,9 +191,7 @@ const networkTable = makeTable(document.getElementById("table"), {
     line.classList.toggle("front", state.front.has(row));
   },
   sortBy: (name) => {
-    const first = fields.get(name).better === 1 ? `-${name}` : name;
-    const second = first === name ? `-${name}` : name;
-    update({ sort: view.sort === first ? second : view.sort === second ? "" : first });
+    update({ sort: nextSort(view.sort, fields.get(name).better === 1 ? `-${name}` : name) });
   },
   pointAt: (row) => mean(row, { card: false }),
 });
@@ -239,15 +238,26 @@ function fillFigure(cell, field, row) {
 
 /** Rows as a CSV file: all fields as they were given, nothing where nothing is known. */
 function csv(rows) {
-  const quoted = (value) => {
-    const text = value === null ? "" : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const line = (values) => values.map(quoted).join(",");
   const listed = [...fields.values()];
+  const line = (cells) => cells.map(quoted).join(",");
   return [
-    line(listed.map((field) => field.name)),
-    ...rows.map((row) => line(listed.map((field) => given(field, row)))),
+    line(listed.map((field) => harmless(field.name))),
+    ...rows.map((row) => line(listed.map((field) => figure(field, row)))),
     "",
   ].join("\r\n");
+}
+
+function figure(field, row) {
+  const value = given(field, row);
+  return field.text && value !== null ? harmless(value) : value;
+}
+
+/** A text that no spreadsheet takes for a formula: owasp.org/www-community/attacks/CSV_Injection */
+function harmless(text) {
+  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+}
+
+function quoted(value) {
+  const text = value === null ? "" : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -37,14 +37,17 @@ const defaults = (() => {
 
 const view = structuredClone(defaults);
 
-const flag = { write: (value) => (value ? "1" : "0"), read: (text) => text === "1" };
+const flag = {
+  write: (value) => (value ? "1" : "0"),
+  read: (text) => oneOf({ 1: true, 0: false }, text),
+};
 const word = { write: encodeURIComponent, read: decodeURIComponent };
 const list = {
   write: (values) => values.map(encodeURIComponent).join(","),
   read: (text) => (text ? text.split(",").map(decodeURIComponent) : []),
 };
 const box = { write: (values) => values.join(","), read: (text) => fourNumbers(text) };
-const direction = { write: String, read: (text) => (text === "1" ? 1 : -1) };
+const direction = { write: String, read: (text) => oneOf({ 1: 1, "-1": -1 }, text) };
 const ranges = {
   write: (value) =>
     Object.entries(value)
@@ -80,17 +83,31 @@ const codecs = {
   theme: word,
 };
 
+function oneOf(values, text) {
+  if (!Object.hasOwn(values, text)) throw new Error(`no such choice: ${text}`);
+  return values[text];
+}
+
+function oneNumber(text) {
+  if (!text?.trim() || !Number.isFinite(Number(text))) throw new Error(`no number: ${text}`);
+  return Number(text);
+}
+
 function fourNumbers(text) {
-  const numbers = text.split(",").map(Number);
-  if (numbers.length !== 4 || !numbers.every(Number.isFinite)) throw new Error(`no box: ${text}`);
+  const numbers = text.split(",").map(oneNumber);
+  if (numbers.length !== 4) throw new Error(`no box: ${text}`);
   return numbers;
 }
 
 function oneRange(text) {
-  const [name, low, high] = text.split(":");
-  const bound = (digits) => (digits === "" ? null : Number(digits));
-  if ([bound(low), bound(high)].some(Number.isNaN)) throw new Error(`no range: ${text}`);
-  return [decodeURIComponent(name), [bound(low), bound(high)]];
+  const [name, ...ends] = text.split(":");
+  if (ends.length !== 2) throw new Error(`no range: ${text}`);
+  return [decodeURIComponent(name), ends.map((end) => (end === "" ? null : oneNumber(end)))];
+}
+
+/** The bounds of a filter, null where it has none; also of a field that is called "constructor". */
+function rangeOf(name) {
+  return Object.hasOwn(view.ranges, name) ? view.ranges[name] : [null, null];
 }
 
 function same(a, b) {
@@ -134,10 +151,13 @@ function possible(name, value) {
     protocols: (v) => v.every((protocol) => protocols.has(protocol)),
     families: (v) => v.every((family) => family === NOT_STATED || isFamily(family)),
     ranges: (v) => Object.keys(v).every(usable),
+    range: ([left, right, low, high]) => left < right && low < high,
+    brush: ([left, right, low, high]) => left <= right && low <= high,
     sort: (v) => fields.has(v.replace(/^-/, "")),
     columns: (v) => v.every((column) => fields.has(column)),
     picked: (v) => v.every((label) => rowOf.has(label)),
     open: (v) => v === "" || rowOf.has(v),
+    metric: (v) => Object.hasOwn(METRICS, v) || v.endsWith("_ms"),
   };
   return tests[name]?.(value) ?? true;
 }
