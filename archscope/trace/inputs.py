@@ -104,8 +104,8 @@ def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     return value
 
 
-def _each_once(value: Any, function: Callable[[Any], Any]) -> Any:
-    """A function of every tensor in nested inputs; one that is given twice stays one tensor."""
+def each_once(value: Any, function: Callable[[Any], Any]) -> Any:
+    """The same inputs with a function of every tensor in them; one given twice stays one."""
     made: dict[int, Any] = {}
 
     def of(item: Any) -> Any:
@@ -138,12 +138,12 @@ def cast(value: Any, dtype: torch.dtype | None) -> Any:
         floating = (item if isinstance(item, Tensor) else item.data).dtype.is_floating_point
         return item.to(dtype) if floating else item
 
-    return _each_once(value, in_dtype)
+    return each_once(value, in_dtype)
 
 
 def on_meta(value: Any) -> Any:
     """The same inputs without data; small integer tensors keep theirs."""
-    return _each_once(value, _as_shape)
+    return each_once(value, _as_shape)
 
 
 def _as_shape(value: Any) -> Any:
@@ -162,7 +162,7 @@ def _as_shape(value: Any) -> Any:
 
 def on_cpu(value: Any) -> Any:
     """The same inputs with data: the given tensors' own, random for shapes."""
-    return _each_once(value, _with_data)
+    return each_once(value, _with_data)
 
 
 def _with_data(value: Any) -> Any:
@@ -170,9 +170,11 @@ def _with_data(value: Any) -> Any:
         return value
     if isinstance(value, TensorSpec):
         return _random(value)
-    if not has_data(value):
-        return _random(TensorSpec(tuple(value.shape), value.dtype))
-    return value.detach().to("cpu", copy=True)
+    if has_data(value):
+        copied = value.detach().to("cpu", copy=True)
+    else:
+        copied = _random(TensorSpec(tuple(value.shape), value.dtype))
+    return copied.requires_grad_(value.requires_grad and value.is_leaf)
 
 
 def shapes_of(value: Any) -> list[tuple[int, ...]]:

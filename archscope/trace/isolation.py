@@ -11,7 +11,7 @@ import random
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +60,7 @@ def isolated(
         for module in modules.values():
             _replace_attributes(module, stand_in)
             torch_private.run_as_written(module)
-            exported = isinstance(module, torch.fx.GraphModule) and "train" in module.__dict__
-            if exported or not hasattr(module, "training"):
-                _keep_mode(module)
+            keep_settled_mode(module)
         names: dict[int, tuple[str, ...]] = {}
         for name, tensor in [*parameters.items(), *buffers.items()]:
             names[id(tensor)] = (*names.get(id(tensor), ()), name)
@@ -167,8 +165,13 @@ def _replace(
             held[name] = replaced[prefix + name] = stand_in(tensor)
 
 
-def _keep_mode(module: nn.Module) -> None:
-    """The mode of an exported or a frozen program was settled: asking for another one raises."""
+def keep_settled_mode(module: nn.Module) -> None:
+    """The mode of an exported or a frozen program was settled: asking for another one raises, and
+    does nothing from now on. All other modules stay as they are.
+    """
+    exported = isinstance(module, torch.fx.GraphModule) and "train" in module.__dict__
+    if not exported and hasattr(module, "training"):
+        return
 
     def stay(mode: bool = True) -> nn.Module:
         return module
@@ -231,6 +234,19 @@ def _restore(module: nn.Module, snapshot: _Snapshot) -> None:
     module.__dict__.update(attributes)
     for name, value in scripted.items():
         setattr(module, name, value)
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Afterwards random numbers go on as if none had been drawn inside, on GPUs too."""
+    state = _random_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        _restore_random_state(state)
+        with suppress(RuntimeError):  # after a fault every call fails; the fault has been told
+            torch.cuda.set_rng_state_all(cuda)
 
 
 def _random_state() -> tuple[Tensor, Any, Any]:

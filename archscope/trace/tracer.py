@@ -18,6 +18,7 @@ from archscope.errors import ArchscopeError, InvalidInput, TraceFailed
 from archscope.trace import inputs as given
 from archscope.trace import torch_private
 from archscope.trace.autocast import autocast
+from archscope.trace.backward import backpropagate, finished
 from archscope.trace.execution import Execution
 from archscope.trace.fused import closed_forms
 from archscope.trace.higher_order import higher_order_operators
@@ -90,7 +91,7 @@ def trace(
         raise InvalidInput(f"a model is a torch.nn.Module, not {type(model).__name__}")
     positional, named = given.normalise(inputs if inputs is not None or not kwargs else ())
     parameters = list(model.parameters())
-    own_dtype = _floating_dtype(parameters)
+    own_dtype = floating_dtype(parameters)
     positional, named = given.with_dtype((positional, {**named, **(kwargs or {})}), own_dtype)
     execution = Execution(device, dtype, amp, attention, optimizer, accumulate)
     execution.check_mode(mode)
@@ -273,14 +274,12 @@ def _forward_and_backward(
         stack.enter_context(recorder)
         try:
             with autocast(request.execution):
-                result = request.model(*args, **kwargs)
-                if isinstance(result, Iterator):  # nothing of a generator has run yet
-                    result = tuple(result)
+                result = finished(request.model(*args, **kwargs))
             del args, kwargs
             outputs = tensors_in((result,))
             if request.training:
                 recorder.log.phase = "backward"
-                _backward(result, outputs)
+                backpropagate(result, outputs)
             if calls.elsewhere:
                 raise TraceFailed(
                     f"{calls.elsewhere[0] or 'the model'} runs in another thread, where operators "
@@ -291,26 +290,6 @@ def _forward_and_backward(
         except (Exception, SystemExit) as error:
             raise _explained(error, request, calls, on_data) from error
     return outputs
-
-
-def _backward(result: Any, outputs: list[Tensor]) -> None:
-    """Backpropagate from the loss where the model computes one, else from every output."""
-    loss = getattr(result, "loss", None)
-    roots = [loss] if isinstance(loss, Tensor) else outputs
-    roots = [t for t in roots if t.requires_grad]
-    if not roots:
-        raise InvalidInput(
-            "no output of the model needs a gradient, so there is no backward pass; "
-            "trace it in inference mode or unfreeze a parameter"
-        )
-    torch.autograd.backward(roots, [_seed(root) for root in roots])
-
-
-def _seed(root: Tensor) -> Tensor:
-    """The gradient that arrives at an output."""
-    if root.is_meta:
-        return torch.empty_strided(root.shape, root.stride(), dtype=root.dtype, device="meta")
-    return torch.ones_like(root)
 
 
 @contextmanager
@@ -381,7 +360,7 @@ def _materialise(
             )
 
 
-def _floating_dtype(parameters: list[nn.Parameter]) -> torch.dtype:
+def floating_dtype(parameters: Iterable[nn.Parameter]) -> torch.dtype:
     """The dtype of the model's parameters: that of its inputs where none is given."""
     dtypes = {p.dtype for p in parameters}
     dtypes = {dtype for dtype in dtypes if dtype.is_floating_point or dtype.is_complex}
