@@ -12,6 +12,7 @@ from torch import Tensor
 
 from archscope.trace import torch_private
 from archscope.trace.costs import FREE, Cost
+from archscope.trace.in_place import InPlace
 from archscope.trace.modules import CallStack
 from archscope.trace.operators import LOOKUPS
 from archscope.trace.records import (
@@ -48,7 +49,7 @@ class Log:
         self.single_values: list[str] = []  # batch normalisations that torch would refuse
         self._op_of_node: dict[int, int] = {}
         self._saved: dict[int, list[int]] = {}
-        self._in_place: list[int] = []  # what autograd might have written in place
+        self._in_place: dict[int, InPlace] = {}  # operators that autograd may run in place
         self._recost: list[Callable[[str, Cost], Cost]] = []
 
     # -- before the run --------------------------------------------------------------------------
@@ -185,15 +186,16 @@ class Log:
             ids.append(state.index)
         return tuple(ids)
 
-    def note_in_place(self) -> None:
-        """The next operator makes a gradient of one that autograd may have for its own."""
-        self._in_place.append(len(self.ops))
+    def note_in_place(self, how: InPlace) -> None:
+        """Autograd may run the next operator in place."""
+        self._in_place[len(self.ops)] = how
 
     def note_saved(self, tensor: Tensor) -> None:
         """Autograd keeps a tensor for the backward of the operator that runs or has just run."""
         state = self.storages.find(tensor)
         if state is not None:
             node = torch_private.next_sequence_number() - 1
+            self._op_of_node.setdefault(node, len(self.ops))  # it may save before it runs
             self._saved.setdefault(node, []).append(state.index)
 
     def note_single_value(self) -> None:
@@ -235,20 +237,25 @@ class Log:
         """The finished records."""
         self._write_gradients_in_place()
         for node, storages in self._saved.items():
-            index = self._op_of_node.get(node)
-            if index is not None:
-                self.ops[index] = replace(self.ops[index], saved=tuple(dict.fromkeys(storages)))
+            index = self._op_of_node[node]
+            if index < len(self.ops):
+                kept = (*self.ops[index].saved, *storages)
+                self.ops[index] = replace(self.ops[index], saved=tuple(dict.fromkeys(kept)))
         return tuple(self.ops), self.storages.close()
 
     def _write_gradients_in_place(self) -> None:
-        """Where gradients meet, autograd adds into the one that it alone holds, and it scatters
-        into the zeros that it just made: let the first operand go as the operator begins. (A
-        view's base holds its storage too.)"""
-        for index in self._in_place:
+        """Let the first operand go as the operator begins that would have written into it."""
+        for index, how in self._in_place.items():
             op = self.ops[index]
             held = self.storages.states[op.reads[0]]
-            summed = self.storages.states[op.writes[0]]
+            made = self.storages.states[op.writes[0]]
             fresh = held.created_at >= 0 and self.ops[held.created_at].category == "create"
-            alone = held.freed_at == index + 1 and held.bytes == summed.bytes
-            if alone and (fresh or op.name == "add"):
+            alone = held.freed_at == index + 1  # a view's base holds its storage too
+            allowed = {
+                InPlace.NEVER: False,
+                InPlace.IF_ALONE: alone,
+                InPlace.IF_ALONE_AND_NEW: alone and fresh,
+                InPlace.ALWAYS: held.kind == "activation",
+            }
+            if allowed[how] and held.bytes == made.bytes:
                 held.freed_at = index

@@ -37,10 +37,6 @@ _RESHAPING = ("resize", "set_", "sparse", "_resize", "_sparse")
 # Operators that read no more of their first operand than they give back.
 LOOKUPS = {"embedding", "index", "index_select", "gather", "take"}
 
-# Where gradients meet or are scattered into zeros, autograd writes in place, but never under a
-# dispatch mode.
-WRITTEN_BY_AUTOGRAD = {"add", "scatter", "scatter_add", "index_add", "index_put"}
-
 # The second operand of these may be a learned weight: a product that makes a weight layer.
 WEIGHT_PRODUCTS = {
     "mm",

@@ -23,10 +23,11 @@ from archscope.trace import torch_private
 from archscope.trace.arguments import cost_of_call, on_meta, share_storage, written
 from archscope.trace.costs import FREE, Cost
 from archscope.trace.costs.recurrent import quantised_recurrence
+from archscope.trace.in_place import WATCHED, in_place
 from archscope.trace.log import Log
 from archscope.trace.modules import CallStack
 from archscope.trace.nested import tensors_in
-from archscope.trace.operators import WRITTEN_BY_AUTOGRAD, Operator, operator
+from archscope.trace.operators import Operator, operator
 from archscope.trace.remembered import (
     META,
     Effect,
@@ -189,7 +190,7 @@ class Recorder(TorchDispatchMode):
             return self._run_in_place(func, facts, tensors, call_args, call_kwargs)
         result = _ask_torch(func, call_args, call_kwargs)
         if not facts.view:
-            outputs = written(facts, args, kwargs) if facts.mutated else tensors_in((result,))
+            outputs = _made_or_written(facts, args, kwargs, result)
             cost = cost_of_call(facts, call_args, call_kwargs, result)
             self._record(facts, tensors, outputs, args, cost)
         return result
@@ -257,12 +258,9 @@ class Recorder(TorchDispatchMode):
         result = func(*args, **kwargs)
         if facts.view:
             return result
-        if facts.mutated:
-            outputs = written(facts, args, kwargs)
-        else:
-            outputs = tensors_in((result,))
-            if share_storage(outputs, tensors):
-                return result
+        outputs = _made_or_written(facts, args, kwargs, result)
+        if not facts.mutated and share_storage(outputs, tensors):
+            return result
         cost = cost_of_call(facts, args, kwargs, result)
         self._record(facts, tensors, outputs, args, cost)
         return result
@@ -286,12 +284,13 @@ class Recorder(TorchDispatchMode):
         self, facts: Operator, reads: list[Tensor], writes: list[Tensor], effect: Effect
     ) -> None:
         if (
-            self.log.phase == "backward"
-            and facts.name in WRITTEN_BY_AUTOGRAD
+            facts.name in WATCHED
+            and self.log.phase == "backward"
             and not torch.is_grad_enabled()  # a checkpoint computes its forward pass again
             and not reads[0]._is_view()
+            and torch_private.called_by_autograd()
         ):
-            self.log.note_in_place()
+            self.log.note_in_place(in_place(facts.name, torch_private.running_node_name()))
         self.log.append(
             facts.name,
             reads,
@@ -305,6 +304,18 @@ class Recorder(TorchDispatchMode):
             window=effect.window,
             recurrence=effect.recurrence,
         )
+
+
+def _made_or_written(
+    facts: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+) -> list[Tensor]:
+    """What holds an operator's results: the tensors that it wrote into, and those that are new."""
+    if not facts.mutated:
+        return tensors_in((result,))
+    targets = written(facts, args, kwargs)
+    if facts.in_place:
+        return targets
+    return targets + [t for t in tensors_in((result,)) if not share_storage([t], targets)]
 
 
 def _reads(facts: Operator, tensors: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:

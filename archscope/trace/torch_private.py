@@ -30,6 +30,21 @@ def running_node_number() -> int | None:
     return None if node is None else node._sequence_nr()
 
 
+def running_node_name() -> str:
+    """The name of the autograd node whose backward is running or has just run, or ""."""
+    node = torch._C._current_autograd_node()
+    return "" if node is None else node.name()
+
+
+def called_by_autograd() -> bool:
+    """Whether the operator at hand comes from the engine or a formula of torch's own, and not from
+    Python: a hook, a function of the program, a checkpoint that runs again."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "__torch_dispatch__":
+        frame = frame.f_back
+    return frame is not None and frame.f_back.f_code.co_name == "_engine_run_backward"
+
+
 def has_data(tensor: torch.Tensor) -> bool:
     """Whether a tensor has values; those of the meta device and fake ones have shapes only."""
     return not tensor.is_meta and type(tensor).__name__ != "FakeTensor"
@@ -114,6 +129,16 @@ def saved_tensors_noted(note: Callable[[torch.Tensor], torch.Tensor]) -> Iterato
             yield
     finally:
         torch.autograd.graph.disable_saved_tensors_hooks = original
+
+
+@contextmanager
+def below_autograd() -> Iterator[None]:
+    """Operators go straight to what autograd would have sent them to.
+
+    A kernel that stands where autograd does would otherwise call itself.
+    """
+    with torch._C._AutoDispatchBelowAutograd():
+        yield
 
 
 def destroy(library: torch.library.Library) -> None:
