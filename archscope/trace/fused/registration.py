@@ -11,6 +11,7 @@ import torch
 from archscope.trace import torch_private
 from archscope.trace.costs.recurrent import GATES
 from archscope.trace.execution import Execution
+from archscope.trace.fused import by_values
 from archscope.trace.fused.attention import attention, attention_with_scores
 from archscope.trace.fused.dropout import dropout, dropout_on_cuda
 from archscope.trace.fused.indices import take_along_dim
@@ -22,7 +23,8 @@ from archscope.trace.recorder import Recorder
 
 
 def _kernels() -> dict[str, Callable[..., Any]]:
-    kernels: dict[str, Callable[..., Any]] = {"scaled_dot_product_attention": attention}
+    kernels: dict[str, Callable[..., Any]] = {**by_values.KERNELS}
+    kernels["scaled_dot_product_attention"] = attention
     kernels["instance_norm"] = instance_norm
     kernels["take_along_dim"] = take_along_dim
     for cell in GATES:
