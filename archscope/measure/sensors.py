@@ -83,9 +83,12 @@ class CpuSensors:
         return round(sum(clocks) / len(clocks)) if clocks else None
 
     def _temperature(self) -> int | None:
-        for zone in sorted(self._root.glob("sys/class/thermal/thermal_zone*/type")):
-            if "pkg" in zone.read_text() or "cpu" in zone.read_text().lower():
-                return round(int(zone.with_name("temp").read_text()) / 1e3)
+        zones = self._root.glob("sys/class/thermal/thermal_zone*")
+        for zone in sorted(path.relative_to(self._root) for path in zones):
+            kind = " ".join(self._lines(f"{zone}/type")).lower()
+            found = self._lines(f"{zone}/temp")  # some have none to tell at times
+            if found and ("pkg" in kind or "cpu" in kind):
+                return round(int(found[0]) / 1e3)
         return None
 
     def _throttle_count(self) -> int | None:

@@ -44,6 +44,15 @@ def test_a_cpu_is_read_from_linux_s_files(tmp_path):
     assert (found.clock_mhz, found.temperature_c, found.throttle_count) == (2500, 62, 12)
 
 
+def test_a_sensor_that_has_nothing_to_tell_now_is_passed_over(tmp_path):
+    write(tmp_path, "sys/class/thermal/thermal_zone0/type", "x86_pkg_temp\n")
+    (tmp_path / "sys/class/thermal/thermal_zone0/temp").mkdir()
+    assert CpuSensors(tmp_path).read().temperature_c is None
+    write(tmp_path, "sys/class/thermal/thermal_zone1/type", "cpu-thermal\n")
+    write(tmp_path, "sys/class/thermal/thermal_zone1/temp", "50000\n")
+    assert CpuSensors(tmp_path).read().temperature_c == 50
+
+
 def test_a_cpu_that_shows_nothing_has_no_readings(tmp_path):
     found = CpuSensors(tmp_path).read()
     assert (found.clock_mhz, found.others_cpu_s, found.throttle_count) == (None, None, None)
