@@ -61,7 +61,8 @@ def _copies(tensor: Tensor) -> bool:
 
 def _data(tensor: Tensor) -> Tensor:
     if isinstance(tensor, UninitializedBuffer):  # a lazy module's
-        return UninitializedBuffer(device=tensor.device, dtype=tensor.dtype)
+        options: dict[str, Any] = {"device": tensor.device, "dtype": tensor.dtype}
+        return UninitializedBuffer(**options)
     return tensor.detach().clone()
 
 
