@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archscope.devices import Device, find_device
+from archscope.devices import DTYPES, Device, find_device
 from archscope.errors import ArchscopeError, InvalidInput
+
+_TEXTS = ("device", "title", "date", "torch")
+_RATES = ("bandwidth_gb_s", "cache_gb_s", "cache_bytes", "launch_us")
 
 # Where a calibration has none: the orders of magnitude of data/devices.toml.
 _LAUNCH = {"cpu": 1e-6, "gpu": 3e-6}
@@ -31,12 +35,30 @@ def cache_file() -> Path:
 
 
 def calibrated() -> list[dict[str, Any]]:
-    """What was calibrated here before; nothing if that cannot be read."""
+    """What was calibrated here before; nothing of what cannot be read or is no calibration."""
     try:
         found = json.loads(cache_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError, InvalidInput):
+    except (OSError, ValueError, RecursionError, InvalidInput):
         return []
-    return found if isinstance(found, list) else []
+    return [row for row in found if _is_sound(row)] if isinstance(found, list) else []
+
+
+def _is_sound(row: Any) -> bool:
+    """Whether it has what a calibration is read for, each of its kind."""
+    if not isinstance(row, dict) or not isinstance(row.get("tflops"), dict):
+        return False
+    rates = [*row["tflops"].values(), *(row.get(name) for name in _RATES)]
+    return (
+        all(isinstance(row.get(name), str) for name in _TEXTS)
+        and row["date"][:4].isdecimal()
+        and set(row["tflops"]) <= set(DTYPES)
+        and all(rate is None or _is_positive(rate) for rate in rates)
+        and (row.get("threads") is None or _is_positive(row["threads"]))
+    )
+
+
+def _is_positive(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < math.inf
 
 
 def ceilings(title: str, threads: int | None) -> dict[str, Any] | None:

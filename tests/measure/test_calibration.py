@@ -1,5 +1,6 @@
 """Ceilings from known times, and where they are kept."""
 
+import math
 from itertools import chain, repeat
 
 import pytest
@@ -7,12 +8,18 @@ from fake import Fake
 from torch import nn
 
 import archscope
-from archscope.calibrated import cache_file, calibrated, remember
+from archscope.calibrated import cache_file, calibrated, ceilings, remember
 from archscope.errors import ArchscopeError
 from archscope.measure.calibration import Sizes, calibrate
 from archscope.report.devices import calibration_table
 
 SMALL = Sizes(matrix=64, copy=4096)
+
+
+def kept(**of):
+    """A calibration as the cache has it."""
+    row = {"device": "cuda:0", "title": "fake", "threads": None, "torch": "2", "date": "2026-01-02"}
+    return row | {"tflops": {"fp32": 2.0}, "bandwidth_gb_s": 100.0} | of
 
 
 @pytest.fixture(autouse=True)
@@ -61,14 +68,43 @@ def test_a_launch_is_one_of_many_in_a_row():
 
 def test_the_newest_of_each_device_is_kept():
     assert calibrated() == []
-    remember([{"title": "a", "threads": 1, "v": 1}, {"title": "a", "threads": 2, "v": 1}])
-    remember([{"title": "a", "threads": 2, "v": 2}])
-    assert [row["v"] for row in calibrated()] == [1, 2]
+    remember([kept(threads=1, bandwidth_gb_s=1.0), kept(threads=2, bandwidth_gb_s=1.0)])
+    remember([kept(threads=2, bandwidth_gb_s=2.0)])
+    assert [row["bandwidth_gb_s"] for row in calibrated()] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *('"text"', "[1, null, [], {}]", "{", "[" * 100_000, '{"title": "fake"}'),
+        '[{"title": "fake", "threads": null, "tflops": 5}]',
+    ],
+)
+def test_a_cache_that_is_no_calibration_is_as_none(broken):
+    cache_file().parent.mkdir()
+    cache_file().write_text(broken)
+    assert calibrated() == [] and ceilings("fake", None) is None
+    remember([kept()])
+    assert ceilings("fake", None) == kept()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"date": None}, {"date": "long ago"}, {"torch": 2}, {"threads": "1"}, {"threads": True}),
+        *({"tflops": {"fp32": "fast"}}, {"tflops": {"fp32": math.nan}}, {"bandwidth_gb_s": -1}),
+        *({"launch_us": []}, {"tflops": {"fp4": 1.0}}, {"cache_bytes": "4M"}),
+    ],
+)
+def test_a_row_of_the_cache_that_is_no_calibration_is_passed_over(wrong):
+    remember([kept(title="other"), kept() | wrong])
+    assert [row["title"] for row in calibrated()] == ["other"]
+    calibration_table(calibrated())
 
 
 def test_latency_is_put_beside_the_ceilings_of_its_device():
     model = nn.Linear(4, 4)
-    rows = [{"title": "fake", "threads": None, "tflops": {"fp32": 1e-6}, "bandwidth_gb_s": 1e-3}]
+    rows = [kept(tflops={"fp32": 1e-6}, bandwidth_gb_s=1e-3)]
     plain = archscope.latency(model, ((1, 4),), device=Fake(repeat(0.004)))
     assert plain.compute_share[0] is None
     remember(rows)
@@ -77,12 +113,6 @@ def test_latency_is_put_beside_the_ceilings_of_its_device():
     assert row.bandwidth_share == pytest.approx(row.bytes / 2e-3 / 1e6)
     other = archscope.latency(model, ((1, 4),), device=Fake(repeat(0.004)), dtype="bf16")
     assert other.compute_share[0] is None
-
-
-def test_a_broken_cache_is_none():
-    cache_file().parent.mkdir()
-    cache_file().write_text("{")
-    assert calibrated() == []
 
 
 def test_an_unwritable_cache_is_told(monkeypatch):
