@@ -49,15 +49,11 @@ def measured(workload: Workload) -> Latency:
     """
     from archscope.measure.latency import latency
 
-    model, inputs, batch, mode, options = _prepared(workload)
     found = latency(
-        model,
-        inputs,
+        workload.model,
         device=workload.device,
-        batch=batch,
-        mode=mode,
         max_seconds=_SECONDS,
-        **options,
+        **_arguments(workload),
     ).iloc[0]
     if found.status != "ok":
         raise ArchscopeError(f"the latency of {found.model} was not measured: {found.status}")
@@ -73,44 +69,30 @@ def measured(workload: Workload) -> Latency:
 def time_of_layers(workload: Workload) -> dict[str, float]:
     """The milliseconds of every module in one profiled run, without those of its children."""
     from archscope.measure.layers import layers_data
-    from archscope.measure.workload import Setting
+    from archscope.measure.workload import Setting, inputs_or_sample
 
-    model, inputs, batch, mode, options = _prepared(workload)
+    options = _arguments(workload)
+    asked = [options.pop(name, None) for name in ("inputs", "input", "kwargs")]
     rows = layers_data(
-        model,
-        inputs,
-        batch=batch,
+        workload.model,
+        inputs_or_sample(*asked),
+        batch=options.pop("batch"),
         device=workload.device,
-        setting=Setting(mode=mode),
+        setting=Setting(mode=options.pop("mode")),
         max_seconds=_SECONDS_OF_LAYERS,
         options=options,
     )["layers"]
     return {row["path"]: row["self_ms"] for row in rows if row["kind"] != "gap"}
 
 
-def _prepared(workload: Workload) -> tuple[Any, Any, int, str, dict[str, Any]]:
-    """The model, inputs, batch size, mode and options as ``archscope.latency`` takes them."""
-    from archscope.measure.workload import Sample
-    from archscope.sources import resolve
-    from archscope.sources.inputs import arguments, made_by, specs
-
-    rest = dict(workload.arguments or {})
-    batch, mode = rest.pop("batch", None), rest.pop("mode", None) or "inference"
-    sample, named = rest.pop("input", None), rest.pop("kwargs", None)
-    rest.pop("name", None), rest.pop("strict", None)
-    if rest.pop("execution", None):
+def _arguments(workload: Workload) -> dict[str, Any]:
+    """The arguments of ``archscope.latency`` that those of ``archscope.analyze`` amount to."""
+    found = dict(workload.arguments or {})
+    if found.pop("execution", None):
         raise InvalidInput("a latency bound goes without execution=")
-    model, inputs = workload.model, workload.inputs
-    if inputs is None and not named and isinstance(model, str):
-        return model, Sample(specs(sample)) if sample else None, batch or 1, mode, rest
-    if isinstance(model, str):
-        model, rest = resolve(model, mode=mode, options=rest, real=True).model, {}
-    if isinstance(inputs, str):
-        positional, keywords = made_by(inputs, batch)
-        inputs = keywords or positional
-    if sample is not None:
-        inputs, keywords = arguments(specs(sample), batch or 1)
-        named = {**keywords, **(named or {})}
-    if named and inputs:
-        raise InvalidInput("a latency bound is for positional inputs or for named ones, not both")
-    return model, named or inputs, 1, mode, rest
+    for name in ("name", "strict"):
+        found.pop(name, None)
+    whole = workload.inputs is not None and not isinstance(workload.inputs, str)
+    batch = None if whole else found.get("batch")  # such inputs have their batch
+    mode = found.get("mode") or "inference"
+    return {**found, "inputs": workload.inputs, "batch": batch or 1, "mode": mode}

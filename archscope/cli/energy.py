@@ -55,6 +55,7 @@ def energy(
     options = settings_of(model, settings, seq_len)
 
     from archscope.measure.energy import energy_rows
+    from archscope.measure.workload import Setting
     from archscope.report.energy import energy_table
 
     rows = energy_rows(
@@ -62,12 +63,11 @@ def energy(
         inputs_of(model, inputs, inputs_from),
         device=device,
         batch=batches,
-        dtype=dtype,
-        mode=mode,
+        setting=Setting(dtype, mode),
         window=window,
         repeats=repeats,
         progress=remark,
-        **options,
+        options=options,
     )
     tables = [energy_table(rows)]
     show_tables(tables, data=rows, rows=rows, format=format, width=width, file=file)

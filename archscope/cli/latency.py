@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +21,9 @@ from archscope.cli.options import (
 from archscope.cli.tables import output_options, show_tables
 from archscope.devices import DTYPES
 from archscope.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from archscope.measure.workload import Setting
 
 
 class Batches(click.ParamType):
@@ -159,7 +164,15 @@ def _rows(
     for form in _forms(model, options):
         try:
             rows += latency_rows(
-                model, inputs, batch=batches, progress=remark, **how, **options, **form
+                model,
+                inputs,
+                device=how["device"],
+                batch=batches,
+                setting=_setting(how),
+                precision=how["precision"],
+                max_seconds=how["max_seconds"],
+                progress=remark,
+                options=options | form,
             )
         except KeyboardInterrupt:  # before this form was run at all
             if not rows:
@@ -182,18 +195,22 @@ def _layers(
     model: str, inputs: Any, batches: list[int], how: dict[str, Any], options: dict[str, Any]
 ) -> dict[str, Any]:
     from archscope.measure.layers import layers_data
-    from archscope.measure.workload import Setting
 
     if len(batches) != 1:
         raise InvalidInput("--layers shows one batch size: --batch 8")
-    rest = ("device", "precision", "max_seconds")
     return layers_data(
         model,
         inputs,
         batch=batches[0],
         device=how["device"],
-        setting=Setting(**{name: value for name, value in how.items() if name not in rest}),
+        setting=_setting(how),
         max_seconds=how["max_seconds"],
         progress=remark,
         options=options,
     )
+
+
+def _setting(how: Mapping[str, Any]) -> Setting:
+    from archscope.measure.workload import Setting
+
+    return Setting(**{one.name: how[one.name] for one in fields(Setting)})

@@ -47,6 +47,6 @@ def show_prediction(
         batch=batches,
         dtype=how["dtype"],
         threads=how["threads"],
-        **options,
+        options=options,
     )
     show_tables([prediction_table(rows)], data=rows, rows=rows, **where)

@@ -24,13 +24,14 @@ from time import perf_counter, sleep
 from typing import Any, Protocol
 
 import torch
-from torch import nn
 
 from archscope.errors import ArchscopeError, InvalidInput
+from archscope.machine import memory_available
 from archscope.measure.kept import give_back
 from archscope.measure.meters import Meter, meter_of_cpu, meter_of_gpu
 from archscope.measure.sampling import Sample
 from archscope.measure.sensors import CpuSensors, Sensors, sensors_of_gpu
+from archscope.trace.inputs import each_once
 
 # By dimensions: images, volumes.
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -67,6 +68,9 @@ class Device(Protocol):
 
     def release(self) -> None:
         """Give back memory that nothing uses any more."""
+
+    def spare(self) -> int | None:
+        """Bytes beyond which a run ends the process; None where one that needs more raises."""
 
 
 class Cpu:
@@ -107,6 +111,9 @@ class Cpu:
     def release(self) -> None:
         gc.collect()  # networks are often parts of cycles
         give_back()
+
+    def spare(self) -> int | None:
+        return memory_available()  # Linux promises more than there is, and then ends who takes it
 
 
 class Cuda:
@@ -190,6 +197,9 @@ class Cuda:
         with suppress(RuntimeError):  # after a fault every call fails; the fault has been told
             torch.cuda.empty_cache()
 
+    def spare(self) -> int | None:
+        return None  # the driver refuses what does not fit
+
     def _flush(self) -> None:
         if self._flushed is None:
             self._flushed = torch.empty(self._flush_bytes, dtype=torch.int8, device=self._device)
@@ -263,17 +273,16 @@ def device_at_hand(name: str) -> Device:
 
 def place_all(value: Any, device: Device, channels_last: bool = False) -> Any:
     """Inputs, however they are nested, on a device; images with their channels last if asked."""
-    if isinstance(value, torch.Tensor):
-        placed = device.place(value)
-        return with_channels_last(placed) if channels_last else placed
-    if isinstance(value, nn.utils.rnn.PackedSequence):
-        return device.place(value)
-    if isinstance(value, dict):
-        return {name: place_all(item, device, channels_last) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        items = [place_all(item, device, channels_last) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return value
+
+    def placed(item: Any) -> Any:
+        found = device.place(item)
+        if not isinstance(item, torch.Tensor):  # a packed sequence
+            return found
+        found = with_channels_last(found) if channels_last else found
+        # A gradient that is wanted is wanted here, and not where the tensor came from.
+        return found.detach().requires_grad_() if item.requires_grad else found
+
+    return each_once(value, placed)
 
 
 def with_channels_last(value: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ Net energy is what is left of a window without idle power for as long as it last
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -22,27 +22,37 @@ from archscope.arguments import (
     checked,
     device_or_name,
     function,
+    mapping,
     positive,
     positives,
-    reference,
+    reference_or_module,
     text,
 )
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
-from archscope.measure.latency import disturbance, failed, is_out_of_memory, trace_of
+from archscope.measure.latency import (
+    OutOfMemory,
+    check_memory,
+    disturbance,
+    failures_told,
+    trace_of,
+)
 from archscope.measure.meters import Meter
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.settings import running
 from archscope.measure.workload import Setting, check_batches, inputs_or_sample, workload
+from archscope.trace.records import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from archscope.sources.inputs import Input
 
 LEAST_WINDOW = 5.0  # s
 _CHUNK = 0.2  # s of runs between two looks at the clock
+_LOOK = 30.0  # s, within which no counter begins again twice: RAPL's hold 65 kJ or more
 _WARMUP = 3
 
 
@@ -61,7 +71,8 @@ class Window:
 
 
 @checked(
-    model=reference,
+    model=reference_or_module,
+    kwargs=mapping,
     device=device_or_name,
     batch=positives,
     dtype=text,
@@ -71,9 +82,10 @@ class Window:
     progress=function,
 )
 def energy(
-    model: str,
+    model: str | nn.Module,
     inputs: Any = None,
     *,
+    kwargs: Mapping[str, Any] | None = None,
     input: Input = None,
     device: str | Device = "cuda",
     batch: int | Sequence[int] = 1,
@@ -87,18 +99,19 @@ def energy(
     """Measure the energy of a network per sample, batch size by batch size.
 
     Args:
-        model: a reference.
-        inputs: what to call it with, their batch included, as for ``archscope.analyze``; its own
-            by default.
+        model: a reference, or a module (which is copied, and stays as it was).
+        inputs: what to call it with, their batch included, as for ``archscope.analyze``. A
+            reference has its own.
+        kwargs: keyword inputs beside them.
         input: the shape of one sample instead, of which batches are made: (3, 320, 320).
         device: "cuda", "cuda:N", or "cpu" where its counter can be read.
-        batch: one batch size, or several.
+        batch: one batch size of a reference or of ``input``, or several.
         dtype: of weights and inputs.
         mode: "inference", or "training": one forward and backward pass.
         window: seconds of each window, 5 or more.
         repeats: windows of each batch size, 3 or more.
         progress: told what is measured.
-        options: options of the reference.
+        options: options of a reference.
 
     Returns:
         A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted);
@@ -116,33 +129,31 @@ def energy(
     return frame(
         energy_rows(
             model,
-            inputs_or_sample(inputs, input),
+            inputs_or_sample(inputs, input, kwargs),
             device=device,
             batch=batch,
-            dtype=dtype,
-            mode=mode,
+            setting=Setting(dtype, mode),
             window=window,
             repeats=repeats,
             progress=progress,
-            **options,
+            options=options,
         )
     )
 
 
 def energy_rows(
-    model: str,
-    inputs: Any = None,
+    model: str | nn.Module,
+    inputs: Any,
     *,
     device: str | Device,
     batch: int | Sequence[int],
-    dtype: str,
-    mode: str,
+    setting: Setting,
     window: float,
     repeats: int,
     progress: Progress | None,
-    **options: Any,
+    options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """The rows of ``energy``; ``inputs`` may be a ``Sample``."""
+    """The rows of ``energy``; ``inputs`` as ``inputs_or_sample`` has them."""
     if window < LEAST_WINDOW:
         raise InvalidInput(
             f"a window of {window:g} s is too short: the counter moves in steps of up to 0.1 s, "
@@ -151,24 +162,24 @@ def energy_rows(
     if repeats < 3:
         raise InvalidInput(f"{repeats} windows show no spread; give 3 or more")
     at_hand = device_at_hand(device) if isinstance(device, str) else device
-    setting = Setting(dtype, mode)
     setting.check(at_hand)
     meter = at_hand.meter()
     meter.joules()  # or the reason why there is none, before anything is built
     batches = [batch] if isinstance(batch, int) else list(batch)
     check_batches(model, inputs, batches)
-    # refuses a wrong request now
-    first = trace_of(model, inputs, batches[0], at_hand, setting, options)
     each = (repeats + 1) * window
     rows: list[dict[str, Any]] = []
-    with running(tf32=dtype == "tf32", threads=None):
+    with running(tf32=setting.dtype == "tf32", threads=setting.threads):
+        for size in batches:  # refuses a wrong request now
+            trace_of(model, inputs, size, at_hand, setting, options)
         for size in batches:
             left = (len(batches) - len(rows)) * each
-            told = _Told(progress, at_hand, f"{model} batch {size}", left)
             try:
+                trace = trace_of(model, inputs, size, at_hand, setting, options)
+                name = model if isinstance(model, str) else trace.model
+                told = _Told(progress, at_hand, f"{name} batch {size}", left)
                 run = partial(workload, model, inputs, size, at_hand, setting, options)
-                samples = first.batch if batches == [1] else size
-                row = _row(model, run, samples, at_hand, meter, setting, window, repeats, told)
+                row = _row(name, run, trace, at_hand, meter, setting, window, repeats, told)
             except KeyboardInterrupt:  # before a window of this batch size was full
                 if not rows:
                     raise
@@ -197,7 +208,7 @@ class _Told:
 def _row(
     model: str,
     build: Callable[[], Callable[[], Any]],
-    batch: int,
+    trace: Trace,
     device: Device,
     meter: Meter,
     setting: Setting,
@@ -212,16 +223,16 @@ def _row(
     status = "ok"
     windows: list[Window] = []
     try:
-        for one in busy_windows(build(), device, meter, window, repeats):
-            windows.append(one)
-            told.window(min(len(windows) + 1, repeats), repeats)
+        check_memory(trace, device)
+        with failures_told(model, setting, device):
+            for one in busy_windows(build(), device, meter, window, repeats):
+                windows.append(one)
+                told.window(min(len(windows) + 1, repeats), repeats)
     except KeyboardInterrupt:
         if not windows:
             raise
         status = "partial"
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise failed(model, setting, device, error) from error
+    except OutOfMemory:
         status = "out of memory"
     device.release()
     after = conditions(device)
@@ -230,11 +241,11 @@ def _row(
         "device": device.name,
         "device_title": device.title,
         "meter": meter.title,
-        "batch": batch,
+        "batch": trace.batch,
         "dtype": setting.dtype,
         "mode": setting.mode,
         "status": status,
-        **columns(windows, idle, batch),
+        **columns(windows, idle, trace.batch),
         "disturbed": disturbance(before, after),
         **versions(),
         **{f"{name}_before": value for name, value in before.items()},
@@ -246,7 +257,9 @@ def idle_window(device: Device, meter: Meter, seconds: float) -> Window:
     """What the device takes while it does nothing."""
     device.wait()
     start, joules = device.now(), meter.joules()
-    device.idle(seconds)
+    while (left := seconds - (device.now() - start)) > 0:
+        device.idle(min(left, _LOOK))
+        meter.joules()
     return Window(meter.joules() - joules, device.now() - start, 0)
 
 
@@ -302,7 +315,11 @@ def _busy(
 ) -> Window:
     runs = 0
     start, joules = device.now(), meter.joules()
-    while device.now() - start < seconds:
+    looked = start
+    while (now := device.now()) - start < seconds:
+        if now - looked >= _LOOK:
+            meter.joules()
+            looked = now
         for _ in range(chunk):
             run()
         device.wait()  # so that the queue does not run ahead of the clock

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from archscope.analyzers.memory import peak_bytes
 from archscope.arguments import (
     above_zero,
     checked,
     device_or_name,
     flag,
     function,
+    mapping,
     positive,
     positives,
     reference_or_module,
@@ -53,6 +56,7 @@ _CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 
 @checked(
     model=reference_or_module,
+    kwargs=mapping,
     device=device_or_name,
     batch=positives,
     dtype=text,
@@ -70,6 +74,7 @@ def latency(
     model: str | nn.Module,
     inputs: Any = None,
     *,
+    kwargs: Mapping[str, Any] | None = None,
     input: Input = None,
     device: str | Device = "cpu",
     batch: int | Sequence[int] = 1,
@@ -96,6 +101,7 @@ def latency(
         model: a reference, or a module (which is copied, and stays as it was).
         inputs: what to call it with, their batch included, as for ``archscope.analyze``: tensors,
             shapes, or the function that makes them. A reference has its own.
+        kwargs: keyword inputs beside them.
         input: the shape of one sample instead, of which batches are made: (3, 320, 320).
         device: "cpu", "cuda" or "cuda:N".
         batch: one batch size of a reference or of ``input``, or several.
@@ -112,12 +118,12 @@ def latency(
         options: options of a reference.
 
     Returns:
-        A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted);
-        ``runs`` and ``builds``; ``latency_ms_p50``, ``_low`` and ``_high`` (the 95 % interval:
-        of builds, or of the median where there is one), ``_iqr``, ``_p95`` of the device's time
-        and the same of ``wall_ms``;
-        ``throughput_per_s``; achieved rates, and their shares of
-        the ceilings if the device was calibrated (a bandwidth share of more than 1 is a cache's);
+        A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted; the
+        times are then those of the runs before); ``runs`` and ``builds``; ``latency_ms_p50``,
+        ``_low`` and ``_high`` (the 95 % interval: of builds, or of the median where there is one),
+        ``_iqr``, ``_p95`` of the device's time and the same of ``wall_ms``; ``throughput_per_s``;
+        achieved rates, and their shares of the ceilings if the device was calibrated (a bandwidth
+        share of more than 1 is a cache's);
         of recurrent networks ``form`` ("fused" or "unrolled"), ``steps`` and
         ``latency_ms_per_step``; ``samples_ms``; and the conditions, those
         that change ``_before`` and ``_after``. ``disturbed`` says what made it slower, if
@@ -131,55 +137,44 @@ def latency(
     return frame(
         latency_rows(
             model,
-            inputs_or_sample(inputs, input),
+            inputs_or_sample(inputs, input, kwargs),
             device=device,
             batch=batch,
-            dtype=dtype,
-            mode=mode,
-            channels_last=channels_last,
-            compile=compile,
-            graph=graph,
-            cold=cold,
-            threads=threads,
+            setting=Setting(dtype, mode, channels_last, compile, graph, cold, threads),
             precision=precision,
             max_seconds=max_seconds,
             progress=progress,
-            **options,
+            options=options,
         )
     )
 
 
 def latency_rows(
     model: str | nn.Module,
-    inputs: Any = None,
+    inputs: Any,
     *,
     device: str | Device,
     batch: int | Sequence[int],
-    dtype: str,
-    mode: str,
-    channels_last: bool,
-    compile: bool,
-    graph: bool,
-    cold: bool,
-    threads: int | None,
+    setting: Setting,
     precision: float,
     max_seconds: float,
     progress: Progress | None,
-    **options: Any,
+    options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """The rows of ``latency``; ``inputs`` may be a ``Sample``."""
+    """The rows of ``latency``; ``inputs`` as ``inputs_or_sample`` has them."""
     at_hand = device_at_hand(device) if isinstance(device, str) else device
-    setting = Setting(dtype, mode, channels_last, compile, graph, cold, threads)
     setting.check(at_hand)
     batches = [batch] if isinstance(batch, int) else list(batch)
-    if threads is not None:
-        check_positive("threads", threads)
+    if setting.threads is not None:
+        check_positive("threads", setting.threads)
     check_batches(model, inputs, batches)
     if not (0 < precision < math.inf and 0 < max_seconds < math.inf):
         raise InvalidInput("precision and max_seconds must be more than 0, and finite")
-    rules = Rules(precision=precision, max_seconds=max_seconds)
+    rules = Rules.within(max_seconds, precision)
     rows: list[dict[str, Any]] = []
-    with running(tf32=dtype == "tf32", threads=threads):
+    with running(tf32=setting.dtype == "tf32", threads=setting.threads):
+        for size in batches[1:]:  # a batch size that the model refuses is told before the others
+            trace_of(model, inputs, size, at_hand, setting, options)
         for size in batches:
             ahead = (len(batches) - len(rows) - 1) * (rules.max_warmup_seconds + max_seconds)
             told = _Told(progress, at_hand, model, size, ahead)
@@ -204,7 +199,7 @@ def _row(
     setting: Setting,
     rules: Rules,
     told: _Told,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The measurement of one batch size; out of memory is a result like any other."""
     trace = trace_of(model, inputs, batch, device, setting, options)
@@ -212,13 +207,13 @@ def _row(
     before = conditions(device)
     samples, status = Samples(), "ok"
     try:
-        samples = _sampled(model, inputs, batch, device, setting, rules, told, options)
+        check_memory(trace, device)
+        with failures_told(trace.model, setting, device):
+            _sample(samples, model, inputs, batch, device, setting, rules, told, options)
         status = "partial" if samples.partial else "ok"
     except KeyboardInterrupt:
         status = "partial"
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise failed(trace.model, setting, device, error) from error
+    except OutOfMemory:
         status = "out of memory"
     device.release()
     after = conditions(device)
@@ -253,7 +248,8 @@ def _row(
     }
 
 
-def _sampled(
+def _sample(
+    samples: Samples,
     model: Any,
     inputs: Any,
     batch: int,
@@ -261,18 +257,23 @@ def _sampled(
     setting: Setting,
     rules: Rules,
     told: _Told,
-    options: dict[str, Any],
-) -> Samples:
+    options: Mapping[str, Any],
+) -> None:
     def build() -> Callable[[], Sample]:
         device.release()  # what the build before it left
         run = workload(model, inputs, batch, device, setting, options)
         return partial(device.sample, run, cold=setting.cold)
 
-    return collect_over_builds(build, device.now, rules, told)
+    collect_over_builds(build, device.now, rules, told, samples)
 
 
 def trace_of(
-    model: Any, inputs: Any, batch: int, device: Device, setting: Setting, options: dict[str, Any]
+    model: Any,
+    inputs: Any,
+    batch: int,
+    device: Device,
+    setting: Setting,
+    options: Mapping[str, Any],
 ) -> Trace:
     """The same run on shapes alone: what it computes, and whether the model takes its inputs."""
     execution = {
@@ -321,7 +322,7 @@ def shape_of(trace: Trace) -> tuple[int, ...]:
 
 def steps_of(trace: Trace) -> int | None:
     """The steps that a recurrent network goes through, fused or unrolled; None of any other."""
-    fused = [op.recurrence.steps for op in trace.ops if op.recurrence is not None]
+    fused = _steps_of_layers(trace)
     # The cells of a NASNet are no steps: they are called once.
     cells = [call for call in trace.calls if call.kind.endswith("Cell")]
     unrolled = [call.call for call in cells if call.kind in _CELLS or call.call > 1]
@@ -330,9 +331,15 @@ def steps_of(trace: Trace) -> int | None:
 
 def form_of(trace: Trace) -> str | None:
     """How a recurrent network goes through its steps; None of any other."""
-    if any(op.recurrence is not None for op in trace.ops):
+    if _steps_of_layers(trace):
         return "fused"
     return None if steps_of(trace) is None else "unrolled"
+
+
+def _steps_of_layers(trace: Trace) -> list[int]:
+    """Of recurrent layers; torch's cells are operators too, of one step each."""
+    recurrent = [op for op in trace.ops if op.recurrence is not None and "_cell" not in op.name]
+    return [op.recurrence.steps for op in recurrent if op.recurrence is not None]
 
 
 def _summary_ms(name: str, found: Summary | None) -> dict[str, float | None]:
@@ -364,12 +371,47 @@ def _cpus_of_others(before: dict[str, Any], after: dict[str, Any]) -> float:
     return (after["others_cpu_s"] - before["others_cpu_s"]) / seconds if seconds > 0 else 0.0
 
 
+class OutOfMemory(Exception):
+    """The device, or the machine, has too little memory for a run."""
+
+
+@contextmanager
+def failures_told(model: str, setting: Setting, device: Device) -> Iterator[None]:
+    """Make whatever the code of a model raises inside one of two.
+
+    Raises:
+        OutOfMemory: that was it.
+        ArchscopeError: anything else, in one line.
+    """
+    try:
+        yield
+    except ArchscopeError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory from error
+        raise failed(model, setting, device, error) from error
+
+
 def failed(model: str, setting: Setting, device: Device, error: BaseException) -> ArchscopeError:
     """What to tell of a network that runs on shapes, but not for real in this setting."""
-    line = (str(error).splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [""])[0]
+    if not line or not isinstance(error, RuntimeError):
+        line = f"{type(error).__name__}: {line}".removesuffix(": ")
     return ArchscopeError(
         f"{model} does not run in {setting.dtype}, {setting.mode}, on {device.name}: {line}"
     )
+
+
+def check_memory(trace: Trace, device: Device) -> None:
+    """Find out before a run that the system would end the process in it.
+
+    Raises:
+        OutOfMemory: the run needs more than there is.
+    """
+    spare = device.spare()
+    if spare is not None and peak_bytes(trace) > spare:
+        raise OutOfMemory
 
 
 def is_out_of_memory(error: BaseException) -> bool:

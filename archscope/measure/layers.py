@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -24,7 +24,16 @@ from archscope.measure.attribution import CallKey, Events, Spent, Times, attribu
 from archscope.measure.ceilings import card_at_hand
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
-from archscope.measure.latency import disturbance, failed, is_out_of_memory, shape_of, trace_of
+from archscope.measure.latency import (
+    OutOfMemory,
+    check_memory,
+    disturbance,
+    failed,
+    failures_told,
+    is_out_of_memory,
+    shape_of,
+    trace_of,
+)
 from archscope.measure.profiling import profiled_pass
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Samples, collect
@@ -106,22 +115,40 @@ def layer_times(
     if setting.compile or setting.graph or setting.cold:
         raise InvalidInput("layers are timed as they run eagerly: no --compile, --graph or --cold")
     found = LayerTimes()
+    name = model if isinstance(model, str) else type(model).__name__
+    told = Paced(progress, device.now)
     with running(tf32=setting.dtype == "tf32", threads=setting.threads):
         try:
-            network, run = network_and_run(model, inputs, batch, device, setting, options)
-            _passes(network, run, device, rules, progress, profiler, found)
+            with failures_told(name, setting, device):
+                network, run = network_and_run(model, inputs, batch, device, setting, options)
+                found.steady = _warm_up(run, device, rules, told)
+            _passes(network, run, device, rules, told, profiler, found)
         except KeyboardInterrupt:
             if not found.passes:
                 raise
             found.partial = True
-        except (RuntimeError, MemoryError) as error:
-            name = model if isinstance(model, str) else type(model).__name__
+        except OutOfMemory as error:
+            raise _too_little(device, name) from error
+        except (RuntimeError, MemoryError) as error:  # of a pass; the profiler's own is told as is
             if is_out_of_memory(error):
-                raise ArchscopeError(f"{device.name} has too little memory for {name}") from error
+                raise _too_little(device, name) from error
             raise failed(name, setting, device, error) from error
         finally:
             device.release()
     return found
+
+
+def _too_little(device: Device, name: str) -> ArchscopeError:
+    return ArchscopeError(f"{device.name} has too little memory for {name}")
+
+
+def _warm_up(run: Callable[[], Any], device: Device, rules: Rules, told: Paced) -> bool:
+    """Whether it became steady."""
+    once = replace(rules, max_runs=1)
+    warmed = collect(partial(device.sample, run), device.now, once, _warming(told))
+    if warmed.partial:
+        raise KeyboardInterrupt
+    return warmed.steady
 
 
 def _passes(
@@ -129,7 +156,7 @@ def _passes(
     run: Callable[[], Any],
     device: Device,
     rules: Rules,
-    progress: Progress | None,
+    told: Paced,
     profiler: Profiler,
     found: LayerTimes,
 ) -> None:
@@ -139,12 +166,6 @@ def _passes(
         run()
         device.wait()
 
-    warm = Rules(max_runs=1, max_seconds=rules.max_seconds)
-    told = Paced(progress, device.now)
-    warmed = collect(partial(device.sample, run), device.now, warm, _warming(told))
-    if warmed.partial:
-        raise KeyboardInterrupt
-    found.steady = warmed.steady
     profiler(network, finished, on_cpu=on_cpu)  # its first pass sets the profiler up
     start, seen = device.now(), 0.0
     while not _enough(found, seen, rules):
@@ -303,6 +324,10 @@ def layers_data(
     setting, options = setting or Setting(), dict(options or {})
     setting.check(at_hand)
     trace = trace_of(model, inputs, batch, at_hand, setting, options)
+    try:
+        check_memory(trace, at_hand)
+    except OutOfMemory as error:
+        raise _too_little(at_hand, trace.model) from error
     if progress is not None:
         progress(f"{trace.model} batch {trace.batch}: building")
     before = conditions(at_hand)
@@ -312,7 +337,7 @@ def layers_data(
         batch=batch,
         device=at_hand,
         setting=setting,
-        rules=Rules(max_seconds=max_seconds),
+        rules=Rules.within(max_seconds),
         options=options,
         progress=progress,
         profiler=profiler,

@@ -64,7 +64,10 @@ class Rapl:
         self._sum = 0
 
     def joules(self) -> float:
-        now = list(map(_number, self._packages))
+        try:
+            now = list(map(_number, self._packages))
+        except (OSError, ValueError) as error:
+            raise ArchscopeError(f"energy cannot be measured here any more: {error}") from error
         for after, before, around in zip(now, self._last, self._ranges, strict=True):
             self._sum += after - before if after >= before else after - before + around
         self._last = now
@@ -93,8 +96,10 @@ def meter_of_cpu(powercap: Path = POWERCAP) -> Meter:
         return NoMeter(f"the processor has no energy counter (RAPL) in {powercap}")
     try:
         return Rapl(packages)
-    except OSError:
+    except PermissionError:
         return NoMeter(f"the energy counters in {powercap} are for root only")
+    except (OSError, ValueError) as error:
+        return NoMeter(f"the energy counters in {powercap} cannot be read ({error})")
 
 
 def _is_package(path: Path) -> bool:

@@ -27,6 +27,7 @@ _WINDOW = 5
 BUILDS = 6  # the fewest whose range has their true median with 95 %: 1 - 2 / 2^6 = 97 %
 _REWARMED = 3  # runs after a network was built again, which are not counted
 _FEWEST = 3  # runs of a turn
+_WARMUP_SECONDS = 10.0  # at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,17 @@ class Rules:
     min_runs: int = 20
     max_runs: int = 10_000
     steady: float = 0.02  # by which the medians of two windows of the warm-up may differ
-    max_warmup_seconds: float = 10.0
+    max_warmup_seconds: float = _WARMUP_SECONDS
     max_warmup_runs: int = 200
     turn_seconds: float = 0.2  # of one build, where there are several
     turn_runs: int = 200  # at most
     least_share: float = 0.5  # of max_seconds, over which the turns are spread at least
+
+    @classmethod
+    def within(cls, max_seconds: float, precision: float = precision) -> Rules:
+        """At most so long; the warm-up of a short measurement is short too."""
+        warmup = min(_WARMUP_SECONDS, 10 * max_seconds)
+        return cls(precision=precision, max_seconds=max_seconds, max_warmup_seconds=warmup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ def collect_over_builds(
     now: Callable[[], float],
     rules: Rules,
     progress: Progress | None = None,
+    samples: Samples | None = None,
 ) -> Samples:
     """The same over several builds of a network, each measured for a turn.
 
@@ -141,8 +149,9 @@ def collect_over_builds(
         now: the clock, in seconds.
         rules: when to stop; building again takes of that time.
         progress: called after every run, also those of the warm-up.
+        samples: filled, and returned; where a build fails it has those of the builds before.
     """
-    samples = Samples()
+    samples = Samples() if samples is None else samples
     with _interruptible(samples):
         began = now()
         take = build()

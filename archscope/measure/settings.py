@@ -12,6 +12,7 @@ import torch
 
 from archscope.errors import InvalidInput
 from archscope.measure.kept import memory_kept
+from archscope.trace.isolation import random_state_kept
 
 _BACKENDS: Any = torch.backends  # whose modules are replaced when they are imported
 _GPU = (_BACKENDS.cuda.matmul, _BACKENDS.cudnn.conv, _BACKENDS.cudnn.rnn)
@@ -21,7 +22,7 @@ _CPU = (_BACKENDS.mkldnn.matmul, _BACKENDS.mkldnn.conv, _BACKENDS.mkldnn.rnn)
 @contextmanager
 def running(*, tf32: bool, threads: int | None) -> Iterator[None]:
     """Products of float32 in TF32 or not at all, on so many threads of the CPU; freed memory is
-    kept.
+    kept. Random numbers go on afterwards as if none had been drawn inside.
 
     Raises:
         InvalidInput: many more threads than processors; with some 10^5 the process would crash.
@@ -34,7 +35,7 @@ def running(*, tf32: bool, threads: int | None) -> Iterator[None]:
         _choose(tf32)
         if threads is not None:
             torch.set_num_threads(threads)
-        with memory_kept():
+        with memory_kept(), random_state_kept():
             yield
     finally:
         precision.restore()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from archscope.errors import InvalidInput
 from archscope.measure.devices import CHANNELS_LAST, Device, place_all, with_channels_last
 from archscope.sources import check_positive, resolve
 from archscope.sources.inputs import arguments, made_by, specs
 from archscope.trace import inputs as given
+from archscope.trace.backward import backpropagate, finished
+from archscope.trace.copying import copied
+from archscope.trace.isolation import keep_settled_mode
+from archscope.trace.nested import tensors_in
+from archscope.trace.tracer import floating_dtype
 
 if TYPE_CHECKING:
     from archscope.report import Report
@@ -27,6 +31,13 @@ _DTYPES = {
     "fp16": torch.float16,
 }
 DTYPES = tuple(_DTYPES)
+# Module.to would make real numbers of complex ones.
+_CASTS = {
+    torch.float64: nn.Module.double,
+    torch.float32: nn.Module.float,
+    torch.bfloat16: nn.Module.bfloat16,
+    torch.float16: nn.Module.half,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +47,33 @@ class Sample:
     specs: Any
 
 
-def inputs_or_sample(inputs: Any, input: Any) -> Any:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Keyword inputs, and what stands beside them: inputs, a ``Sample`` or nothing."""
+
+    beside: Any
+    kwargs: Mapping[str, Any]
+
+
+def inputs_or_sample(inputs: Any, input: Any, kwargs: Mapping[str, Any] | None = None) -> Any:
     """What a network is called with, as the functions below take it.
 
     Raises:
         InvalidInput: both are given, or ``input`` cannot be read.
     """
-    if input is None:
-        return inputs
-    if inputs is not None:
+    if input is not None and inputs is not None:
         raise InvalidInput("give inputs= (with the batch) or input= (without), not both")
-    return Sample(specs(input))
+    found = inputs if input is None else Sample(specs(input))
+    return Named(found, kwargs) if kwargs else found
+
+
+def _apart(inputs: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Inputs, the sample from which they are made instead, and keyword inputs."""
+    beside = inputs.beside if isinstance(inputs, Named) else inputs
+    kwargs = dict(inputs.kwargs) if isinstance(inputs, Named) else {}
+    if isinstance(beside, Sample):
+        return None, beside.specs, kwargs
+    return beside, None, kwargs
 
 
 def check_batches(model: Any, inputs: Any, batches: Sequence[int]) -> None:
@@ -55,17 +82,23 @@ def check_batches(model: Any, inputs: Any, batches: Sequence[int]) -> None:
         raise InvalidInput("batch is a whole number of 1 or more, or a list of some, not empty")
     for size in batches:
         check_positive("batch", size)
-    scalable = isinstance(inputs, Sample | str) or (inputs is None and isinstance(model, str))
+    asked, sample, _ = _apart(inputs)
+    scalable = sample is not None or isinstance(asked, str) or _brings_its_own(model, inputs)
     if list(batches) != [1] and not scalable:
         raise InvalidInput("batch= is for references and for input=; inputs= have their batch")
 
 
+def _brings_its_own(model: Any, inputs: Any) -> bool:
+    """Whether it is a reference that is called with its own inputs."""
+    return isinstance(model, str) and inputs is None
+
+
 def _batch_of(model: Any, inputs: Any, batch: int) -> int | None:
     """The batch size to ask for; None where the inputs bring their own."""
-    if isinstance(inputs, str):  # a function may not take one
+    asked, sample, _ = _apart(inputs)
+    if isinstance(asked, str):  # a function may not take one
         return None if batch == 1 else batch
-    own = isinstance(model, str) and inputs is None
-    return batch if own or isinstance(inputs, Sample) else None
+    return batch if sample is not None or _brings_its_own(model, inputs) else None
 
 
 def analysed(
@@ -74,10 +107,11 @@ def analysed(
     """The same network on shapes alone."""
     from archscope.analysis import analyze
 
-    sample = inputs.specs if isinstance(inputs, Sample) else None
+    asked, sample, kwargs = _apart(inputs)
     return analyze(
         model,
-        None if sample is not None else inputs,
+        asked,
+        kwargs=kwargs,
         input=sample,
         batch=_batch_of(model, inputs, batch),
         mode=mode,
@@ -145,72 +179,99 @@ def network_and_run(
         ArchscopeError: an unknown reference or option, or inputs that cannot be read.
     """
     built, args, kwargs = _built(model, inputs, batch, setting, options)
-    dtype = _DTYPES[setting.dtype]
-    last = setting.channels_last
-    network = device.place(built).to(dtype).train(setting.mode == "training")
+    dtype, last = _DTYPES[setting.dtype], setting.channels_last
+    network = _CASTS[dtype](device.place(built))
+    for module in network.modules():
+        keep_settled_mode(module)
+    network.train(setting.mode == "training")
+    own = floating_dtype(network.parameters())
+    asked = given.cast(given.on_cpu(given.with_dtype((args, kwargs), own)), dtype)
+    placed, named = place_all(asked, device, last)
+    _materialise(network, placed, named)
     if last:  # Module.to takes one layout, and refuses to give it to weights of other dimensions
         for weight in (*network.parameters(), *network.buffers()):
             if weight.dim() in CHANNELS_LAST:
                 weight.data = with_channels_last(weight.data)
-    placed = place_all(given.cast(given.on_cpu(args), dtype), device, last)
-    named = place_all(given.cast(given.on_cpu(kwargs), dtype), device, last)
-    called = torch.compile(network) if setting.compile else network
+    called = _compiled(network) if setting.compile else network
     if setting.mode == "training":
         return network, _training_step(network, called, placed, named)
     run = _inference(called, placed, named)
     return network, device.captured(run) if setting.graph else run
 
 
+def _compiled(network: nn.Module) -> Any:
+    """Compiled as if it were the first: what torch's compiler remembers of a build before makes it
+    compile this one for any batch size, and after eight builds not at all.
+    """
+    torch.compiler.reset()
+    return torch.compile(network)
+
+
+def _materialise(network: nn.Module, args: Any, kwargs: Any) -> None:
+    """Give lazy modules their weights, by a first run."""
+    if any(map(nn.parameter.is_lazy, (*network.parameters(), *network.buffers()))):
+        with torch.no_grad():
+            network(*args, **kwargs)
+
+
 def _built(
     model: str | nn.Module, inputs: Any, batch: int, setting: Setting, options: Mapping[str, Any]
 ) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
-    sample = inputs.specs if isinstance(inputs, Sample) else None
-    asked: Any
-    named: Mapping[str, Any] = {}
+    asked, sample, named = _apart(inputs)
+    if isinstance(asked, str):
+        asked, made = made_by(asked, _batch_of(model, inputs, batch))
+        named = {**made, **named}
     if isinstance(model, nn.Module):
         if options:
             raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
-        network = copy.deepcopy(model)
-        asked, named = (inputs, {}) if sample is None else arguments(sample, batch)
+        network = copied(model)
+        if sample is not None:
+            asked, made = arguments(sample, batch)
+            named = {**made, **named}
     else:
         subject = resolve(
             model, batch=batch, input=sample, mode=setting.mode, options=options, real=True
         )
-        network, asked, named = subject.model, tuple(subject.inputs), subject.kwargs
-        if inputs is not None and sample is None:
-            asked, named = inputs, {}
-    if isinstance(asked, str):
-        asked, named = made_by(asked, _batch_of(model, asked, batch))
-    args, kwargs = given.normalise(asked)
-    return network, args, {**kwargs, **given.normalise(dict(named))[1]}
+        network = subject.model
+        if sample is not None or _brings_its_own(model, inputs):
+            asked, named = tuple(subject.inputs), {**subject.kwargs, **named}
+    args, keywords = given.normalise(() if asked is None and named else asked)
+    return network, args, {**keywords, **named}
 
 
 def _inference(network: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
+    """Forward in inference mode; without a gradient only, where the network itself asks for one
+    within its forward, as one that computes forces from an energy does.
+    """
+    mode: Any = torch.inference_mode
+
     def run() -> Any:
-        with torch.inference_mode():
-            return network(*args, **kwargs)
+        nonlocal mode
+        try:
+            with mode():
+                return finished(network(*args, **kwargs))
+        except RuntimeError as error:
+            if mode is torch.no_grad or not _wants_autograd(error):
+                raise
+        mode = torch.no_grad
+        return run()
 
     return run
+
+
+def _wants_autograd(error: RuntimeError) -> bool:
+    return any(words in str(error) for words in ("does not require grad", "nference tensor"))
 
 
 def _training_step(module: nn.Module, network: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
-    """Forward and backward from the sum of all outputs; gradients are made anew each time."""
+    """Forward and backward, as a trace has them; gradients are made anew each time."""
+    leaves = [*module.parameters(), *(t for t in tensors_in((args, kwargs)) if t.requires_grad)]
 
     def run() -> None:
-        for parameter in module.parameters():
-            parameter.grad = None
-        outputs = [one for one in _tensors(network(*args, **kwargs)) if one.requires_grad]
-        torch.autograd.backward([output.sum() for output in outputs])
+        for leaf in leaves:
+            leaf.grad = None
+        with torch.enable_grad():
+            result = finished(network(*args, **kwargs))
+            backpropagate(result, tensors_in((result,)))
 
     return run
-
-
-def _tensors(result: Any) -> Iterator[Tensor]:
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, Mapping):
-        for value in result.values():
-            yield from _tensors(value)
-    elif isinstance(result, list | tuple):
-        for value in result:
-            yield from _tensors(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from archscope.analyzers.roofline import dtype_of, estimate
 from archscope.arguments import (
     checked,
     device_or_name,
+    mapping,
     positive,
     positives,
     reference_or_module,
@@ -73,6 +74,7 @@ def predict(trace: Trace, device: Device, *, tf32: bool = False) -> Prediction:
 
 @checked(
     model=reference_or_module,
+    kwargs=mapping,
     device=device_or_name,
     batch=positives,
     dtype=text,
@@ -82,6 +84,7 @@ def predict_latency(
     model: str | nn.Module,
     inputs: Any = None,
     *,
+    kwargs: Mapping[str, Any] | None = None,
     input: Input = None,
     device: str | Device,
     batch: int | Sequence[int] = 1,
@@ -95,6 +98,7 @@ def predict_latency(
         model: a reference, or a module.
         inputs: what to call it with, their batch included, as for ``archscope.analyze``. A
             reference has its own.
+        kwargs: keyword inputs beside them.
         input: the shape of one sample instead, of which batches are made: (3, 320, 320).
         device: a name of ``archscope device list``, or "cpu" or "cuda" for the ceilings that were
             calibrated on the device at hand, or a ``Device``.
@@ -117,25 +121,25 @@ def predict_latency(
     return frame(
         prediction_rows(
             model,
-            inputs_or_sample(inputs, input),
+            inputs_or_sample(inputs, input, kwargs),
             device=device,
             batch=batch,
             dtype=dtype,
             threads=threads,
-            **options,
+            options=options,
         )
     )
 
 
 def prediction_rows(
     model: str | nn.Module,
-    inputs: Any = None,
+    inputs: Any,
     *,
     device: str | Device,
     batch: int | Sequence[int],
     dtype: str,
     threads: int | None,
-    **options: Any,
+    options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """The rows of ``predict_latency``."""
     card = device_named(device, threads) if isinstance(device, str) else device
@@ -145,7 +149,7 @@ def prediction_rows(
 
 
 def _row(
-    model: Any, inputs: Any, batch: int, device: Device, dtype: str, options: dict[str, Any]
+    model: Any, inputs: Any, batch: int, device: Device, dtype: str, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     execution = {
         "device": "cpu" if device.kind == "cpu" else "cuda",

@@ -21,6 +21,7 @@ _COLUMNS = {
 def energy_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """A row per batch size, the conditions in the caption."""
     first = rows[0]
+    windows = max(row["windows"] for row in rows)
     return table(
         f"{first['model']} on {first['device_title']}",
         ["batch", *_COLUMNS, "runs", "remarks"],
@@ -28,7 +29,7 @@ def energy_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         left=("remarks",),
         caption=[
             f"{first['dtype']}, {first['mode']}. Energy by {first['meter']}; median, least and "
-            f"most of {first['windows']} windows. Net is without idle power.",
+            f"most of {windows} windows. Net is without idle power.",
             f"{first['date'][:10]}, torch {first['torch']}.",
         ],
     )

@@ -25,6 +25,7 @@ from archscope.study.records import Cell, Result, Setting, Task
 
 if TYPE_CHECKING:
     from archscope.measure.workload import Sample
+    from archscope.measure.workload import Setting as Run
     from archscope.report import Report
 
 _REASON = 500  # characters
@@ -225,17 +226,11 @@ def _latency(task: Task) -> dict[str, Any]:
         _sample(setting),
         device=task.device,
         batch=setting.batch,
-        dtype=setting.dtype or "fp32",
-        mode=setting.mode,
-        channels_last=False,
-        compile=False,
-        graph=False,
-        cold=False,
-        threads=how.threads,
+        setting=_run(setting, how.threads),
         precision=how.precision,
         max_seconds=how.max_seconds,
         progress=None,
-        **setting.options,
+        options=setting.options,
     )
     return _kept(setting, row)
 
@@ -249,14 +244,20 @@ def _energy(task: Task) -> dict[str, Any]:
         _sample(setting),
         device=task.device,
         batch=setting.batch,
-        dtype=setting.dtype or "fp32",
-        mode=setting.mode,
+        setting=_run(setting),
         window=LEAST_WINDOW,
         repeats=3,
         progress=None,
-        **setting.options,
+        options=setting.options,
     )
     return _kept(setting, row)
+
+
+def _run(setting: Setting, threads: int | None = None) -> Run:
+    """How a network is run in a setting."""
+    from archscope.measure.workload import Setting as Run
+
+    return Run(setting.dtype or "fp32", setting.mode, threads=threads)
 
 
 def _sample(setting: Setting) -> Sample | None:

@@ -4,6 +4,7 @@ import json
 from itertools import cycle, repeat
 
 import pytest
+import torch
 from fake import Fake
 from torch import nn
 
@@ -61,6 +62,16 @@ def test_what_could_not_be_measured_is_an_error_and_not_kept():
         assert_latency("<=2", [MemoryError()])
 
 
+def test_keyword_inputs_stand_beside_others():
+    class Scales(nn.Linear):
+        def forward(self, x, *, scale):
+            return super().forward(x) * scale
+
+    settings = {"kwargs": {"scale": torch.ones(1)}, "device": Fake(repeat(0.004))}
+    assert_cost(Scales(4, 4), (1, 4), latency_ms="<=2", **settings)
+    assert_cost(Scales(4, 4), input=(4,), batch=2, latency_ms="<=2", **settings)
+
+
 def test_nothing_is_measured_unless_asked():
     assert_cost(MODEL, (1, 4), macs="==32", device=Fake([AssertionError("it ran")]))
 
@@ -76,7 +87,8 @@ def test_another_unit_is_refused(limit):
         bound_named("max-latency-ms", limit)
 
 
-def test_check_measures_on_the_cpu(capsys):
+def test_check_measures_on_the_cpu(capsys, monkeypatch):
+    monkeypatch.setattr(latency, "_SECONDS", 0.2)
     with pytest.raises(SystemExit) as ended:
         main(["check", "rnn", "--seq-len", "2", "--max-latency-ms", "1e-6", "--format", "json"])
     (row,) = json.loads(capsys.readouterr().out)

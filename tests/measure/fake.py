@@ -28,6 +28,7 @@ class Fake:
         self.seconds: Iterator[float | BaseException] = iter(seconds)
         self.sensors = sensors or NoSensors()
         self.clock = self.each_wait = 0.0
+        self.memory = None
         self.runs = self.graphs = self.released = 0
         self.cold = []
 
@@ -61,6 +62,9 @@ class Fake:
 
     def release(self):
         self.released += 1
+
+    def spare(self):
+        return self.memory
 
 
 class Watts:

@@ -2,11 +2,13 @@
 
 import pytest
 from fake import Fake, Watts
+from torch import nn
 
 import archscope
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.energy import Window, busy_windows, columns, energy, idle_window
 from archscope.measure.meters import NoMeter, meter_of_cpu
+from archscope.report.energy import energy_table
 
 
 def test_known_joules_are_reported_gross_and_net_of_idle():
@@ -31,6 +33,24 @@ def test_a_network_has_a_row_per_batch_size():
     assert found.power_w.tolist() == pytest.approx([10, 10])  # it counts no runs of the network
     assert found.net_energy_mj.tolist() == pytest.approx([0, 0])
     assert (found.window_s >= 5).all() and set(found.windows) == {3}
+
+
+def test_a_module_is_measured_as_a_reference_is():
+    device = Fake(())
+    device.each_wait = 0.25
+    model = nn.Linear(4, 4)
+    (row,) = energy(model, ((3, 4),), device=device).to_dict("records")
+    assert (row["model"], row["batch"], row["status"]) == ("Linear", 3, "ok")
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_what_the_machine_has_no_memory_for_is_a_row_and_is_not_run():
+    device = Fake(())
+    device.each_wait, device.memory = 0.25, 6_000_000
+    found = energy("resnet20-cifar", device=device, batch=[1024, 1])
+    assert list(found.status) == ["out of memory", "ok"]
+    caption = " ".join(energy_table(found.to_dict("records")).caption)
+    assert "most of 3 windows" in caption
 
 
 def test_a_window_is_never_shorter_than_asked():
@@ -119,6 +139,49 @@ def test_rapl_goes_on_where_its_counter_begins_again(tmp_path):
     (tmp_path / "intel-rapl:0" / "energy_uj").write_text("100\n")
     (tmp_path / "intel-rapl:1" / "energy_uj").write_text("50\n")
     assert meter.joules() == pytest.approx(250e-6)
+
+
+def test_a_long_window_holds_more_than_the_counter_does(tmp_path):
+    """At 1 kW a counter of 65.5 kJ begins again every 65 seconds."""
+    device, around = Fake(()), 65_532_610_987
+    package = tmp_path / "intel-rapl:0"
+    package.mkdir()
+    (package / "max_energy_range_uj").write_text(f"{around}\n")
+
+    def counting(seconds=0.0):
+        device.clock += seconds
+        (package / "energy_uj").write_text(f"{int(1e9 * device.clock) % around}\n")
+
+    counting()
+    device.idle = counting
+    meter = meter_of_cpu(tmp_path)
+    assert idle_window(device, meter, 600).power == pytest.approx(1000)
+    one = next(busy_windows(lambda: counting(5), device, meter, 600, 3))
+    assert one.power == pytest.approx(1000)
+
+
+def test_counters_that_cannot_be_read_say_why(tmp_path):
+    package = tmp_path / "intel-rapl:0"
+    package.mkdir()
+    (package / "energy_uj").write_text("0\n")
+    with pytest.raises(ArchscopeError, match=r"cannot be read .*max_energy_range_uj"):
+        meter_of_cpu(tmp_path).joules()
+    (package / "max_energy_range_uj").write_text("1000\n")
+    meter = meter_of_cpu(tmp_path)
+    (package / "energy_uj").unlink()
+    with pytest.raises(ArchscopeError, match="any more"):
+        meter.joules()
+
+
+def test_counters_for_root_only_say_so(tmp_path, monkeypatch):
+    (tmp_path / "intel-rapl:0").mkdir()
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("archscope.measure.meters._number", refused)
+    with pytest.raises(ArchscopeError, match="for root only"):
+        meter_of_cpu(tmp_path).joules()
 
 
 def test_parts_of_a_package_and_the_whole_platform_are_not_counted_again(tmp_path):

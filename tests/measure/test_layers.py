@@ -64,9 +64,9 @@ def test_a_caller_that_sleeps_is_host_time_of_its_module():
     times = timed(model, ((1,),))
     rows = {row["path"]: row for row in layer_rows(times, archscope.trace(model, ((1,),)))}
     # A loaded machine sleeps longer, never shorter.
-    assert 5 <= rows["a"]["host_ms"] < 15
-    assert 4 <= rows["b"]["host_ms"] < 15
-    assert 10 <= rows["(model)"]["host_ms"] < 20
+    assert rows["a"]["host_ms"] >= 5
+    assert rows["b"]["host_ms"] >= 4
+    assert rows["(model)"]["host_ms"] >= 10
     assert (rows["a"]["calls"], rows["b"]["calls"]) == (1, 2)
     parts = sum(rows[path]["host_ms"] for path in ("a", "b", "(model)"))
     assert rows["(model)"]["total_ms"] == pytest.approx(parts, rel=0.02)
