@@ -20,7 +20,7 @@ from archscope.errors import ArchscopeError
 def owner_of(store: Path) -> str | None:
     """Who works on a store now, "process 12 on host"; None if nobody does."""
     try:
-        file = os.open(_beside(store), os.O_RDWR)
+        file = os.open(_beside(store), os.O_RDONLY)  # also where one may only read
     except OSError:
         return None
     try:

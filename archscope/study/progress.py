@@ -17,7 +17,7 @@ class Progress:
     def __init__(self, stream: TextIO | None = None):
         """On stderr by default."""
         self.stream = sys.stderr if stream is None else stream
-        self.shown = self.stream.isatty()
+        self.shown = self.stream is not None and self.stream.isatty()  # stderr may be closed
         self.times: deque[tuple[float, int]] = deque()
         self.last = 0.0
 

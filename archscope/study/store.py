@@ -106,7 +106,7 @@ class Store:
         self.path = Path(path)
         check_place(self.path, create=create)
         try:
-            self.connection = sqlite3.connect(self.path.resolve(), timeout=30, isolation_level=None)
+            self.connection = _connected(self.path.resolve(), create)
             self.connection.row_factory = sqlite3.Row
             self._prepare(create)
         except sqlite3.DatabaseError as error:
@@ -124,7 +124,7 @@ class Store:
         elif not {"study", "cells", "settings"} <= known:
             raise InvalidInput(f"{self.path} is no study of archscope")
         found = run("SELECT value FROM study WHERE name = 'version'").fetchone()
-        if found is None or int(found["value"]) != VERSION:
+        if found is None or str(found["value"]) != str(VERSION):
             raise InvalidInput(f"{self.path} was written by another version of archscope")
         run("PRAGMA synchronous = NORMAL")
 
@@ -135,8 +135,10 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
+        if isinstance(error, sqlite3.DatabaseError | json.JSONDecodeError):
+            raise _explained(self.path, error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -165,6 +167,16 @@ class Store:
         """Keep a grid, as JSON, for `resume`."""
         with self.transaction():
             self.connection.execute("INSERT OR IGNORE INTO grids (content) VALUES (?)", [content])
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep something of the whole study, in place of what it was."""
+        with self.transaction():
+            self.connection.execute("INSERT OR REPLACE INTO study VALUES (?, ?)", [name, value])
+
+    def kept(self, name: str) -> str | None:
+        """What was kept by that name; None if nothing was."""
+        row = self.connection.execute("SELECT value FROM study WHERE name = ?", [name]).fetchone()
+        return row["value"] if row else None
 
     def grids(self) -> list[tuple[str, str | None]]:
         """The grids as JSON, each with what stands for the versions of its last planning."""
@@ -349,7 +361,24 @@ def _task(rows: list[sqlite3.Row], limits: Limits) -> Task:
     )
 
 
-def _explained(path: Path, error: sqlite3.DatabaseError) -> ArchscopeError:
+def _connected(path: Path, create: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        connection.close()
+        if create or path.with_name(f"{path.name}-wal").exists():
+            raise
+        # Where one may only read, SQLite cannot have files beside a store in WAL mode. It needs
+        # none where nobody writes.
+        uri = f"{path.as_uri()}?immutable=1"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    return connection
+
+
+def _explained(path: Path, error: Exception) -> ArchscopeError:
     if "not a database" in str(error):
         return InvalidInput(f"{path} is no study of archscope")
-    return ArchscopeError(f"cannot write '{path}': {error}")
+    if isinstance(error, sqlite3.OperationalError):
+        return ArchscopeError(f"cannot use '{path}': {error}")
+    return ArchscopeError(f"'{path}' is damaged: {error}")
