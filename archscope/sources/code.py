@@ -6,17 +6,15 @@ The file or module is imported, so its code runs.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName, UnknownOption
 from archscope.sources.building import built
+from archscope.sources.programs import program
 from archscope.sources.subject import Request, Subject
 
 
@@ -37,7 +35,8 @@ def resolve(reference: str, request: Request) -> Subject:
     else:
         _check_options(reference, found, request)
         try:
-            model, warnings = built(lambda: found(**request.options), real=request.real)
+            with chdir("."):
+                model, warnings = built(lambda: found(**request.options), real=request.real)
         except (Exception, SystemExit) as error:
             raise InvalidInput(f"{reference} raised {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
@@ -55,44 +54,21 @@ def load(reference: str) -> Any:
     place, colon, name = reference.rpartition(":")
     if not colon:
         raise ArchscopeError(f"'{reference}' does not say which class or function: {reference}:Net")
-    module = _run(Path(place)) if place.endswith(".py") else _imported(place)
-    value: Any = module
-    for part in name.split("."):
-        if not hasattr(value, part):
-            raise UnknownName(f"name in {place}", name, _public(module), see=f"less {place}")
-        value = getattr(value, part)
+    with chdir("."):  # wherever its import goes, the next relative path begins here
+        module = program(Path(place)) if place.endswith(".py") else _imported(place)
+        value = _named(module, place, name)
     if not callable(value):
         raise ArchscopeError(f"{reference} is a {type(value).__name__}, not a class or function")
     return value
 
 
-def _run(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ArchscopeError(f"there is no file {path}")
-    module_name = f"archscope_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up
-    folder = str(path.parent.resolve())
-    with _first_on_path(folder):
-        try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:  # one that ends the program is a script
-            raise ArchscopeError(f"{path} raised {type(error).__name__}: {error}") from error
-    if folder not in sys.path:  # for imports inside its functions, behind everything installed
-        sys.path.append(folder)
-    return module
-
-
-@contextmanager
-def _first_on_path(folder: str) -> Iterator[None]:
-    """As `python FILE` has the folder of FILE."""
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)  # the first of its name, whatever else the file put before it
+def _named(module: ModuleType, place: str, name: str) -> Any:
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            raise UnknownName(f"name in {place}", name, _public(module), see=f"less {place}")
+        value = getattr(value, part)
+    return value
 
 
 def _imported(name: str) -> ModuleType:
