@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import resource
 import sys
 import time
@@ -124,9 +125,7 @@ def _check_plan(task: Task) -> None:
 
 def _answers(task: Task) -> Mapping[str, Callable[[], dict[str, Any]]]:
     """What answers each analysis; a run that several share is done here, once."""
-    import torch
-
-    torch.manual_seed(0)  # some networks, such as detectors, do as much work as they find objects
+    _seed()
     kind = RUNS[task.cells[0].analysis]
     if kind == "trace":
         return _traced(task.setting, _report(task.setting, task.setting.mode))
@@ -135,6 +134,16 @@ def _answers(task: Task) -> Mapping[str, Callable[[], dict[str, Any]]]:
     if kind == "effective_depth":
         return {"effective_depth": lambda: _effective_depth(task.setting)}
     return {analysis: lambda: _measured(task) for analysis in MEASURED}
+
+
+def _seed() -> None:
+    """Some networks, such as detectors, do as much work as they find objects; some draw layers."""
+    import torch
+
+    torch.manual_seed(0)
+    random.seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
 
 
 def _traced(setting: Setting, report: Report) -> Mapping[str, Callable[[], dict[str, Any]]]:

@@ -6,8 +6,10 @@ waits while there is a file closed-NAME, so that a test can act in the middle of
 
 import mmap
 import os
+import signal
 import time
 
+import torch
 from torch import nn
 
 SECONDS = float(os.environ.get("BUILDING_TAKES", "0"))
@@ -73,6 +75,25 @@ class Maps(Good):
 class Dies(Good):
     def forward(self, x):
         os.abort()
+
+
+class Unsettles(Good):
+    """It changes what every network after it in the process would find."""
+
+    def __init__(self):
+        super().__init__()
+        torch.set_default_dtype(torch.float64)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        os.environ["BUILT"] = os.devnull
+        os.chdir("/")
+
+
+class Forks(Good):
+    """Two processes go on from here as if each were the only one."""
+
+    def __init__(self):
+        super().__init__()
+        os.fork()
 
 
 class Leaks(Good):

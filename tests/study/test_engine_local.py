@@ -14,6 +14,8 @@ from archscope.errors import ArchscopeError
 from archscope.study import Limits
 from archscope.study.difference import differences
 from archscope.study.engines import local
+from archscope.study.keys import fingerprint
+from archscope.study.records import Cell, Setting, Task
 from archscope.study.store import Store
 
 
@@ -95,6 +97,39 @@ def test_a_process_that_has_grown_is_replaced(networks):
     )
     first, second = (process for _, process in built())
     assert first != second and counts["failed"] == 0
+
+
+def test_what_a_network_changes_in_its_process_is_not_there_for_the_next(networks):
+    asked = grid("Unsettles", "Good")
+    counts = study.run("s.db", [asked], study.engine("local", workers=1))
+    assert counts == {"pending": 0, "done": 6, "failed": 0}
+    assert [name for name, _ in built()] == ["Unsettles", "Good"]
+    assert study.frame("s.db")["dtype"].tolist() == ["float32", "float32"]
+
+
+def test_a_network_that_forks_has_its_results_once(networks):
+    told = []
+    asked = grid("Forks", "Good")
+    study.run(
+        "s.db", [asked], study.engine("local", workers=1), told=lambda c: told.append(c["done"])
+    )
+    assert told == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_worker_that_is_gone_when_it_is_given_a_task_is_replaced(networks):
+    def done(pool, name):
+        setting = Setting(f"networks.py:{name}", inputs=("8",))
+        task = Task(setting, (Cell(name, "depth"),), fingerprint(setting.reference))
+        return [result.state for result in pool.carry_out(iter([task]))]
+
+    pool = local.Pool(1)
+    try:
+        assert done(pool, "First") == ["done"]
+        pool.workers[0].process.kill()
+        pool.workers[0].process.wait()
+        assert done(pool, "Second") == ["done"]
+    finally:
+        pool.close()
 
 
 def test_a_measurement_has_its_device_alone():

@@ -4,7 +4,8 @@
 
 Tasks come through an inherited socket, answers go back through it: "ready" once torch is imported,
 "started" when the run that a task's cells share is done, each result, and "done"; with "ready" and
-"done" the memory that the process then holds. It ends when the driver does.
+"done" the memory that the process then holds, and with "done" whether the process is as it was
+before the task. It ends when the driver does.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from archscope.study.records import Task
 from archscope.study.work import reset_peak_rss, results_of
@@ -31,6 +35,7 @@ def main(descriptor: int) -> None:
     """Carry out tasks until there is no driver any more."""
     os.set_inheritable(descriptor, False)
     connection = Connection(descriptor)
+    os.register_at_fork(after_in_child=connection.close)  # what a network forks tells nothing here
     tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
     import torch
@@ -41,19 +46,51 @@ def main(descriptor: int) -> None:
     # A trace makes many objects that stay until it ends; what was imported stays for good.
     gc.set_threshold(200_000, 20, 20)
     gc.freeze()
-    threads = torch.get_num_threads()
+    threads, defaults = torch.get_num_threads(), _defaults()
     connection.send(("ready", _rss()))
     while True:
         task = tasks.get()
         # Traces take one core each; a measurement has the machine to itself.
         torch.set_num_threads(threads if task.device else 1)
-        _limit(task)
-        for result in results_of(task, lambda: connection.send(("started", None))):
-            connection.send(("result", result))
-            signal.alarm(_alarm(task))
-        signal.alarm(0)
-        connection.send(("done", _rss()))
+        _forget_what_was_printed()
+        with _place_kept():
+            _limit(task)
+            for result in results_of(task, lambda: connection.send(("started", None))):
+                connection.send(("result", result))
+                signal.alarm(_alarm(task))
+            signal.alarm(0)
+        connection.send(("done", (_rss(), _defaults() == defaults)))
         reset_peak_rss()
+
+
+def _defaults() -> tuple[Any, ...]:
+    """What torch makes tensors with: a module that has set it does so when it is first imported.
+
+    So it cannot be set back: what is imported already would not set it again.
+    """
+    import torch
+
+    return torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+
+
+@contextmanager
+def _place_kept() -> Iterator[None]:
+    """The directory and the environment are those of the driver for every network."""
+    place, environment = os.getcwd(), dict(os.environ)
+    try:
+        yield
+    finally:
+        os.chdir(place)
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+
+
+def _forget_what_was_printed() -> None:
+    """The last words of a process are of the network that it was at, and take no room on disk."""
+    with suppress(OSError):  # a terminal, where somebody started it by hand
+        os.ftruncate(sys.stderr.fileno(), 0)
+        os.lseek(sys.stderr.fileno(), 0, os.SEEK_SET)
 
 
 def _receive(connection: Connection, tasks: queue.SimpleQueue[Task]) -> None:
@@ -67,6 +104,7 @@ def _receive(connection: Connection, tasks: queue.SimpleQueue[Task]) -> None:
 
 def _limit(task: Task) -> None:
     """Limits that hold even if nobody watches."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a network may have had one of its own
     signal.alarm(_alarm(task))
     most = task.limits.memory_bytes
     if most is None or task.device.startswith("cuda"):  # CUDA maps more than it uses
