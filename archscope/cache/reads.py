@@ -27,6 +27,7 @@ from archscope.cache.files import (
     state,
     stronger,
 )
+from archscope.study.keys import INSTALLED
 
 OWN = str(Path(__file__).parents[1]) + os.sep  # of archscope itself
 # Packages that count by version: of these alone a run loads a thousand files and more.
@@ -35,7 +36,6 @@ FOUNDATIONS = (
     *("click", "rich", "matplotlib"),
 )
 _STANDARD = str(Path(os.__file__).parent) + os.sep
-_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _COMPILED = f"{os.sep}__pycache__{os.sep}"
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -222,14 +222,14 @@ def _path(place: Any) -> str:
 def _counting(place: Any) -> str:
     """The path of a person's own file or directory, "" for all others."""
     path = _path(place)
-    if path.startswith((OWN, _STANDARD, *_SYSTEM)) or any(part in path for part in _INSTALLED):
+    if path.startswith((OWN, _STANDARD, *_SYSTEM)) or any(part in path for part in INSTALLED):
         return ""
     return path
 
 
 def _is_counted_by_stamp(path: str) -> bool:
     """Whether it is of an installed package that is none of ``FOUNDATIONS``."""
-    for part in _INSTALLED:
+    for part in INSTALLED:
         _, found, inside = path.partition(part)
         if found:
             return not path.startswith(OWN) and _top(inside) not in FOUNDATIONS

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import metadata
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from stat import S_ISREG
@@ -28,6 +29,8 @@ _OWN = str(Path(__file__).parents[1])
 # Parts of archscope that no worker of a study imports; see tests/study/test_keys.py.
 _SHOWING = ("audit", "cache", "cli", "explorer", "export", "gallery", "plots", "testing.py")
 
+# Parts of the path of what is installed.
+INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _PACKAGES = {"timm": "timm", "torchvision": "torchvision", "hf": "transformers"}
 
 
@@ -52,8 +55,9 @@ def fingerprint(reference: str) -> dict[str, str]:
 def dependencies(reference: str) -> dict[str, str]:
     """The versions, and the contents of files, that what a reference costs depends on.
 
-    Of a Python file also those beside it that it imports, and the versions of the packages that
-    it imports; of an importable module all Python files of its package.
+    Of a Python file also those beside it that it imports, and the packages that these import: the
+    version of an installed one, all Python files of another; of an importable module all Python
+    files of its package.
 
     Args:
         reference: as in ``archscope.sources``.
@@ -162,17 +166,22 @@ def _program(path: Path) -> dict[str, str]:
     """A Python file, the files beside it that it imports, and the packages that these import."""
     files, packages, waiting = {path}, set(), [path]
     while waiting:
-        for name in _imported(waiting.pop()):
-            beside = list(_beside(path.parent, name))
+        importing = waiting.pop()
+        for level, name in _imported(importing):
+            folder = importing.parents[level - 1] if level else path.parent
+            beside = list(_beside(folder, name))
             waiting += [file for file in beside if file not in files]
             files.update(beside)
-            if not beside and name.partition(".")[0] not in sys.stdlib_module_names:
+            if not beside and not level:
                 packages.add(name.partition(".")[0])
-    installed = {package: version(package) for package in sorted(packages)}
-    return _hashed(sorted(files)) | {k: v for k, v in installed.items() if v != "none"}
+    found = _hashed(sorted(files))
+    for package in sorted(packages - sys.stdlib_module_names - {"archscope", "torch"}):
+        found |= _imported_package(package)
+    return found
 
 
-def _imported(path: Path) -> set[str]:
+def _imported(path: Path) -> set[tuple[int, str]]:
+    """What a file imports: the number of leading dots, and the name behind them."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):  # told when it is run
@@ -180,11 +189,12 @@ def _imported(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+            names |= {(0, alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level < len(path.parents):
             module = node.module or ""
-            names |= {module, *(f"{module}.{alias.name}".strip(".") for alias in node.names)}
-    return names - {""}
+            found = (module, *(f"{module}.{alias.name}".strip(".") for alias in node.names))
+            names |= {(node.level, name) for name in found if name}
+    return names
 
 
 def _beside(directory: Path, module: str) -> Iterator[Path]:
@@ -197,20 +207,44 @@ def _beside(directory: Path, module: str) -> Iterator[Path]:
                 yield file
 
 
+def _imported_package(name: str) -> dict[str, str]:
+    """The version of an installed package; of one that is worked on, its files."""
+    spec = _spec(name)
+    if spec is None:
+        return {}
+    places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
+    if not all(any(part in place for part in INSTALLED) for place in places):
+        return _package(name)
+    distributions = [name] if version(name) != "none" else _distributions().get(name, ())
+    return {one: version(one) for one in distributions}
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """What the packages that can be imported are installed as: "yaml" -> "PyYAML"."""
+    return metadata.packages_distributions()
+
+
 def _package(module: str) -> dict[str, str]:
     """All Python files of an importable module's package; nothing is imported."""
     top = module.partition(".")[0]
-    try:
-        spec = find_spec(top)
-    except (ImportError, ValueError):
-        spec = None
+    spec = _spec(top)
     if spec is None:
         return {}  # told when it is run
-    places = [Path(place) for place in spec.submodule_search_locations or ()]
-    files = [file for place in places for file in sorted(place.rglob("*.py"))]
-    if not places and spec.origin and Path(spec.origin).is_file():
-        files = [Path(spec.origin)]
-    return {top: version(top), f"{top} files": digest(sorted(_hashed(files).items()))}
+    found: list[tuple[str, str]] = []
+    for place in map(Path, spec.submodule_search_locations or ()):
+        files = sorted(place.rglob("*.py"))
+        found += [(file.relative_to(place).as_posix(), contents(file)) for file in files]
+    if not spec.submodule_search_locations and spec.origin and Path(spec.origin).is_file():
+        found = [(Path(spec.origin).name, contents(Path(spec.origin)))]
+    return {top: version(top), f"{top} files": digest(found)}
+
+
+def _spec(top: str) -> ModuleSpec | None:
+    try:
+        return find_spec(top)
+    except (ImportError, ValueError):
+        return None
 
 
 def _hashed(files: list[Path]) -> dict[str, str]:

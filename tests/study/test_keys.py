@@ -142,6 +142,35 @@ def test_a_module_beside_a_package_is_found_through_it(networks):
     assert keys.fingerprint("net.py:Net") != first
 
 
+def test_what_a_module_imports_from_its_own_package_counts(networks):
+    parts = networks / "parts"
+    parts.mkdir()
+    (parts / "__init__.py").write_text("from .blocks import WIDTH\n")
+    (parts / "blocks.py").write_text("from . import sizes\nWIDTH = sizes.WIDTH\n")
+    (parts / "sizes.py").write_text("WIDTH = 1\n")
+    (networks / "net.py").write_text("import parts\n")
+    first = keys.fingerprint("net.py:Net")
+    (parts / "sizes.py").write_text("WIDTH = 10\n")
+    assert keys.fingerprint("net.py:Net") != first
+
+
+def test_a_package_that_is_not_installed_counts_by_its_files(networks, monkeypatch):
+    mine = networks / "mine"
+    (mine / "blocks").mkdir(parents=True)
+    (mine / "blocks" / "__init__.py").write_text("")
+    (mine / "blocks" / "wide.py").write_text("WIDTH = 1\n")
+    (networks / "net.py").write_text("from blocks.wide import WIDTH\n")
+    monkeypatch.syspath_prepend(str(mine))
+    first = keys.fingerprint("net.py:Net")
+    (mine / "blocks" / "wide.py").write_text("WIDTH = 10\n")
+    assert keys.fingerprint("net.py:Net") != first
+
+
+def test_an_installed_package_counts_by_its_version_whatever_it_is_called(networks):
+    (networks / "net.py").write_text("import yaml\n")
+    assert keys.fingerprint("net.py:Net").keys() >= {"PyYAML"}
+
+
 def test_a_configuration_and_an_exported_program_count_by_content(networks):
     (networks / "llama").mkdir()
     file = networks / "llama" / "config.json"
