@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -121,9 +122,10 @@ def run_study(
     asked |= {"input": list(inputs)} if inputs else {}
     asked |= {"options": settings_of("a study", settings, None)} if settings else {}
     if grid is not None and asked:
-        raise InvalidInput(f"give {grid} or options such as --{next(iter(asked))}, not both")
+        option = next(iter(asked)).replace("options", "set")
+        raise InvalidInput(f"give {grid} or options such as --{option}, not both")
     plan = studies.read_plan(grid) if grid else studies.Plan((studies.Grid.of(asked),))
-    limits = _limits(kind, timeout or plan.seconds, memory or plan.memory_bytes, workers)
+    limits = replace(studies.Limits(), **(plan.limits | _given(timeout, memory)))
     store = file or (grid.with_suffix(".db") if grid else Path("study.db"))
     engine = studies.engine(kind, workers=workers, address=address)
     _carried_out(
@@ -142,7 +144,7 @@ def resume(ctx: click.Context, store: Path, **how: Any) -> None:
     """
     from archscope.study import run
 
-    engine, limits = _engine(**how)
+    engine, limits = _engine(store, **how)
     _carried_out(ctx, store, lambda told: run(store, (), engine, limits=limits, told=told))
 
 
@@ -157,7 +159,7 @@ def retry_failed(ctx: click.Context, store: Path, failed: bool, **how: Any) -> N
 
     if not failed:
         raise InvalidInput(f"say what to retry: archscope study retry --failed {store}")
-    engine, limits = _engine(**how)
+    engine, limits = _engine(store, **how)
     _carried_out(ctx, store, lambda told: retry(store, engine, limits=limits, told=told))
 
 
@@ -216,21 +218,25 @@ def diff_studies(
 
 
 def _engine(
-    kind: str, address: str | None, workers: int | None, timeout: float | None, memory: int | None
+    store: Path,
+    kind: str,
+    address: str | None,
+    workers: int | None,
+    timeout: float | None,
+    memory: int | None,
 ) -> tuple[Engine, Limits]:
-    from archscope.study import engine
+    """The engine, and the limits of the study but for those that are given."""
+    from archscope.study import engine, limits_of
 
-    limits = _limits(kind, timeout, memory, workers)
+    limits = replace(limits_of(store), **_given(timeout, memory))
     return engine(kind, workers=workers, address=address), limits
 
 
-def _limits(kind: str, timeout: float | None, memory: int | None, workers: int | None) -> Limits:
-    from archscope.study import Limits
-    from archscope.study.engines.local import cores, memory_available
-
-    free = memory_available() if kind == "local" else None  # other machines share their own
-    share = free // (workers or cores()) if free else None
-    return Limits(timeout or Limits.seconds, memory or share)
+def _given(timeout: float | None, memory: int | None) -> dict[str, Any]:
+    if memory == 0:
+        raise InvalidInput("--memory must be a size of more than nothing: 4GiB")
+    given = {"seconds": timeout, "memory_bytes": memory}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _carried_out(

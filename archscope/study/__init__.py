@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archscope.study.driver import retry, run
+    from archscope.study.driver import limits_of, retry, run
     from archscope.study.engines import Engine, engine
     from archscope.study.files import export
     from archscope.study.grid import Grid, Plan, read_plan
@@ -33,6 +33,7 @@ _PLACES = {
     "engine": "engines",
     "export": "files",
     "frame": "results",
+    "limits_of": "driver",
     "read_plan": "grid",
     "retry": "driver",
     "run": "driver",
@@ -47,6 +48,7 @@ __all__ = [
     "engine",
     "export",
     "frame",
+    "limits_of",
     "read_plan",
     "retry",
     "run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +42,7 @@ def run(
         path: the store, which is made if it is not there.
         grids: what to analyse; none to resume.
         engine: where; see ``archscope.study.engines``.
-        limits: of each process.
+        limits: of each process; to resume, those that the study was begun with.
         told: called with the counts of cells after each of them.
 
     Returns:
@@ -55,10 +56,29 @@ def run(
     for grid in expanded:
         _refuse_missing_files(grid)
     with _opened(Path(path), create=bool(grids)) as store:
+        _refuse_another_folder(store)
         for grid in expanded:
             store.add_grid(json.dumps(grid.content, sort_keys=True))
+        if expanded:
+            store.keep("folder", os.getcwd())
+            store.keep("limits", json.dumps(vars(limits or Limits())))
         _plan(store, engine)
-        return _carry_out(store, engine, limits or Limits(), told or (lambda counts: None))
+        return _carry_out(store, engine, limits or _limits(store), told or (lambda counts: None))
+
+
+@checked(path=file)
+def limits_of(path: str | Path) -> Limits:
+    """The limits of each process that a study was begun with.
+
+    Raises:
+        InvalidInput: there is no such study.
+    """
+    with Store(path) as store:
+        return _limits(store)
+
+
+def _limits(store: Store) -> Limits:
+    return Limits(**json.loads(store.kept("limits") or "{}"))
 
 
 def _checked(grid: Grid) -> Grid:
@@ -78,9 +98,10 @@ def retry(
 ) -> dict[str, int]:
     """Try failed cells again, and do what is missing; otherwise as ``run``."""
     with _opened(Path(path), create=False) as store:
+        _refuse_another_folder(store)
         _plan(store, engine)
         store.retry_failed()
-        return _carry_out(store, engine, limits or Limits(), told or (lambda counts: None))
+        return _carry_out(store, engine, limits or _limits(store), told or (lambda counts: None))
 
 
 @contextmanager
@@ -97,9 +118,32 @@ def _opened(path: Path, *, create: bool) -> Iterator[Store]:
 def _refuse_missing_files(grid: Grid) -> None:
     for model in grid.models:
         for name, content in fingerprint(model).items():
-            places = (model, model.rpartition(":")[0], model.partition(":")[2])
-            if content == "none" and name in places:
-                raise InvalidInput(f"there is no file {name}")
+            if content == "none" and name in _places(model):
+                raise InvalidInput(
+                    f"there is no file {name}; paths begin in the directory of the command, "
+                    f"{os.getcwd()}"
+                )
+
+
+def _places(model: str) -> tuple[str, ...]:
+    """What of a reference may be a file."""
+    return (model, model.rpartition(":")[0], model.partition(":")[2])
+
+
+def _refuse_another_folder(store: Store) -> None:
+    """A study whose files are not here, and are where it was begun, would lose all its results."""
+    begun = store.kept("folder")
+    if begun in (None, os.getcwd()):
+        return
+    for content, _ in store.grids():
+        for model in json.loads(content)["models"]:
+            for place in _places(model):
+                away = not os.path.exists(place) and os.path.isfile(os.path.join(begun, place))
+                if away and place in fingerprint(model):
+                    raise InvalidInput(
+                        f"there is no file {place} here; this study was begun in {begun}, where "
+                        "its paths begin: resume it there"
+                    )
 
 
 def _plan(store: Store, engine: Engine) -> None:

@@ -33,7 +33,6 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,7 @@ from archscope.study.analyses import DEFAULT, MEASURED, check_analysis
 from archscope.study.records import Measurement, Setting
 
 MODES = ("inference", "training")
+_NEVER_EMPTY = ("batch", "mode", "analyses", "device")  # the others have a meaning when empty
 DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16")
 
 
@@ -85,6 +85,9 @@ class Grid:
             raise InvalidInput("a grid needs models: models = ['vgg16', 'timm:resnet*']")
         if read.get("size") and read.get("input"):
             raise InvalidInput("a grid has size or input, not both")
+        for name in _NEVER_EMPTY:
+            if read.get(name) == ():
+                raise InvalidInput(f"{name} is empty, so the grid has no cell; leave it out")
         return Grid(**read)
 
     def expanded(self) -> Grid:
@@ -139,8 +142,7 @@ class Plan:
     """What a file asks for: grids, and what each process may take."""
 
     grids: tuple[Grid, ...]
-    seconds: float | None = None
-    memory_bytes: int | None = None
+    limits: dict[str, Any] = field(default_factory=dict)  # those of ``Limits`` that it gives
 
 
 @checked(path=file)
@@ -152,7 +154,12 @@ def read_plan(path: str | Path) -> Plan:
         UnknownOption: a key that there is not.
     """
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise InvalidInput(
+            f"{path} cannot be read: no such file; a grid is a .toml file, networks are given by "
+            "--models 'resnet*,timm:vit_*'"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InvalidInput(f"{path} cannot be read: {reason}") from error
@@ -165,7 +172,7 @@ def read_plan(path: str | Path) -> Plan:
     ):
         raise InvalidInput(f"{path}: write [limits] and, for each further grid, [[grid]]")
     try:
-        return Plan(tuple(Grid.of({**content, **grid}) for grid in grids), **_limits(limits))
+        return Plan(tuple(Grid.of({**content, **grid}) for grid in grids), _limits(limits))
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error}") from None
 
@@ -178,12 +185,13 @@ def _limits(table: Mapping[str, Any]) -> dict[str, Any]:
     if "seconds" in table:
         found["seconds"] = _positive("seconds of [limits]", table["seconds"])
     if "memory" in table:
-        found["memory_bytes"] = int(_positive("memory of [limits]", quantity(table["memory"])))
+        found["memory_bytes"] = int(quantity(table["memory"]))
+        _positive("memory of [limits]", found["memory_bytes"])
     return found
 
 
 def _positive(name: str, value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput(f"{name} must be a number of more than 0, not {value!r}")
     if not 0 < value < math.inf:
         raise InvalidInput(f"{name} must be a number of more than 0, not {value!r}")
@@ -260,6 +268,8 @@ def _measure(name: str, value: Any) -> Measurement:
             raise UnknownOption(f"[{name}]", key, known)
         if entry is not None:
             _positive(f"{key} of [{name}]", entry)
+        if key == "threads" and entry is not None and not isinstance(entry, int):
+            raise InvalidInput(f"threads of [{name}] must be a whole number, not {entry!r}")
     return Measurement(**table)
 
 

@@ -55,7 +55,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one process may take: seconds without a result, and bytes of memory."""
+    """What one process may take: seconds without a result, and bytes of memory.
+
+    Where no memory is given, an engine lets each process have an equal share of what there is.
+    """
 
     seconds: float = 600.0
     memory_bytes: int | None = None

@@ -174,6 +174,23 @@ def test_a_changed_file_is_analysed_again_and_the_old_row_stays(networks):
     assert [row["status"] for row in study.frame("s.db").to_dict("records")] == ["ok"]
 
 
+def test_a_study_that_is_resumed_where_its_files_are_not_loses_nothing(networks, monkeypatch):
+    study.run("s.db", [grid("Good")], Serial())
+    done = rows()
+    (networks / "elsewhere").mkdir()
+    monkeypatch.chdir(networks / "elsewhere")
+    for again in (
+        lambda: study.run("../s.db", [], Serial()),
+        lambda: study.retry("../s.db", Serial()),
+    ):
+        with pytest.raises(InvalidInput, match=f"no file networks.py here.* begun in {networks}"):
+            again()
+    assert rows("../s.db") == done
+    monkeypatch.chdir(networks)
+    (networks / "networks.py").rename(networks / "renamed.py")
+    assert study.run("s.db", [], Serial())["failed"] == 3  # gone for good: the rest goes on
+
+
 def test_a_changed_version_is_analysed_again_and_the_first_is_found_again(networks, monkeypatch):
     study.run("s.db", [grid("Good")], Serial())
     monkeypatch.setattr(keys, "__version__", "99.0")
@@ -217,6 +234,51 @@ def test_every_row_says_where_it_comes_from(networks):
         assert facts["torch"] == keys.version("torch") and facts["host"] and facts["cores"]
         assert plan["fingerprint"]["networks.py"] and row["finished"].startswith("20")
         assert row["cpu_seconds"] >= 0 and row["seconds"] > 0 and row["peak_rss_bytes"] > 1 << 20
+
+
+def test_a_store_that_is_damaged_is_told_in_one_line(networks):
+    study.run("s.db", [grid("Good", batch=list(range(1, 40)))], Serial())
+    with sqlite3.connect("s.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray(Path("s.db").read_bytes())
+    for page in range(2 * 4096, len(content), 4096):
+        content[page : page + 200] = b"\xa5" * 200
+    Path("s.db").write_bytes(content)
+    for read in (
+        lambda: study.frame("s.db"),
+        lambda: study.export("s.db", "out.csv"),
+        lambda: study.run("s.db", [], Serial()),
+    ):
+        with pytest.raises(ArchscopeError, match=r"'s\.db' is damaged: .*malformed"):
+            read()
+    assert not Path("out.csv").exists()
+
+
+@pytest.fixture
+def one_who_may_only_read(networks):
+    """Nothing in the directory of the test can be written; the owner of everything is nobody."""
+    study.run("s.db", [grid("Good")], Serial())
+    is_root, mode = os.geteuid() == 0, networks.stat().st_mode
+    for folder in (networks, *networks.parents)[:-2]:
+        if is_root:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    networks.chmod(0o555)
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        networks.chmod(mode)
+
+
+@pytest.mark.usefixtures("one_who_may_only_read")
+def test_a_store_where_one_may_only_read_is_read():
+    assert study.frame("s.db")["status"].tolist() == ["ok"]
+    with pytest.raises(ArchscopeError, match="cannot write"):
+        study.run("s.db", [], Serial())
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ def test_what_a_mode_already_says_is_not_asked_for_again():
     assert [analysis for _, (analysis, _) in cells(asked)] == ["memory"]
 
 
+def test_a_file_of_a_windows_editor_is_read(tmp_path):
+    file = tmp_path / "grid.toml"
+    file.write_bytes(b'\xef\xbb\xbfmodels = ["alexnet"]\r\nsize = []\r\n')
+    assert read_plan(file).grids[0].models == ("alexnet",)
+
+
 def test_a_file_has_further_grids_that_inherit_from_it(tmp_path):
     file = tmp_path / "grid.toml"
     file.write_text(
@@ -43,7 +49,7 @@ def test_a_file_has_further_grids_that_inherit_from_it(tmp_path):
         '[[grid]]\nmodels = ["alexnet"]\n[[grid]]\nmodels = "rnn"\noptions = { seq_len = 5 }\n'
     )
     plan = read_plan(file)
-    assert (plan.seconds, plan.memory_bytes) == (5, 4 << 30)
+    assert plan.limits == {"seconds": 5, "memory_bytes": 4 << 30}
     first, second = plan.grids
     assert first.models == ("alexnet",) and second.options == {"seq_len": 5}
     assert first.batch == second.batch == (1, 2) and second.measure.max_seconds == 1
@@ -56,6 +62,9 @@ def test_a_file_has_further_grids_that_inherit_from_it(tmp_path):
         ('models = ["alexnet"]\nbatches = [1]', "no option 'batches'"),
         ('models = ["alexnet"]\nbatch = [0]', "whole numbers of 1 or more"),
         ('models = ["alexnet"]\nbatch = ["1"]', "whole numbers of 1 or more"),
+        ('models = ["alexnet"]\nbatch = []', "batch is empty"),
+        ('models = ["alexnet"]\nanalyses = []', "analyses is empty"),
+        ('models = ["alexnet"]\nmode = []', "mode is empty"),
         ('models = ["alexnet"]\nanalyses = ["dept"]', "did you mean depth"),
         ('models = ["alexnet"]\ndtype = ["fp23"]', "unknown dtype 'fp23'"),
         ('models = ["alexnet"]\ndevice = ["h100"]', "cpu, cuda or cuda:N"),
@@ -65,6 +74,8 @@ def test_a_file_has_further_grids_that_inherit_from_it(tmp_path):
         ('models = ["alexnet"]\noptions = { day = 2020-01-01 }', "plain values"),
         ('models = ["alexnet"]\n[limits]\nmemory = "many"', "no quantity"),
         ('models = ["alexnet"]\n[limits]\nseconds = -1', "more than 0"),
+        ('models = ["alexnet"]\n[limits]\nmemory = 0.5', "more than 0"),
+        ('models = ["alexnet"]\n[measure]\nthreads = 1.5', "threads of [measure] must be a whole"),
         ('models = ["alexnet"]\n[limits]\ntime = 1', "no option 'time'"),
         ("models = [", "cannot be read"),
         ("grid = 5", "[[grid]]"),

@@ -7,9 +7,10 @@
                                       |<- seconds ->|<- seconds ->|
 
 Torch is imported once in a process, which then carries out many tasks, and is replaced when it has
-grown or worked long enough. A worker that takes too long or too much is ended, and what it was at
-has failed. One that somebody else ended is replaced, and its task is tried once more. A measurement
-waits until its device is free: the CPU when no other worker is at work, a GPU when none is on it.
+grown or worked long enough, or when a network has changed what torch makes tensors with. A worker
+that takes too long or too much is ended, and what it was at has failed. One that another has ended
+is replaced, and its task is tried once more. A measurement waits until its device is free: the CPU
+when no other worker is at work, a GPU when none is on it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ TASKS_OF_A_PROCESS = 1000  # two seconds to import torch and timm, two minutes o
 _STARTUP_SECONDS = 300.0
 _STARTUPS = 3  # in a row that may fail
 _LOOK = 0.1  # s between two looks at time and memory
+_LEAVING = 10.0  # s from the last word of a process to its end
 
 
 def engine(*, workers: int | None = None, address: str | None = None) -> Local:
@@ -91,14 +93,24 @@ class Local:
     def submit(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """The results of all cells, as they come; the processes end with the iterator.
 
+        A task without a limit of memory has an equal share of what is available now.
+
         Raises:
             ArchscopeError: processes do not start.
         """
         pool = Pool(self.workers)
         try:
-            yield from pool.carry_out(iter(tasks))
+            available = memory_available()
+            share = available // self.workers if available else None
+            yield from pool.carry_out(_limited(task, share) for task in tasks)
         finally:
             pool.close()
+
+
+def _limited(task: Task, share: int | None) -> Task:
+    if task.limits.memory_bytes is not None:
+        return task
+    return replace(task, limits=replace(task.limits, memory_bytes=share))
 
 
 @dataclass
@@ -162,9 +174,17 @@ class _Worker:
         self.connection.close()
         self.errors.close()
 
+    def status(self) -> int:
+        """How it ends, now that its connection is no longer of use."""
+        try:
+            return self.process.wait(_LEAVING)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
     def last_words(self) -> str:
-        self.errors.seek(0)
-        lines = self.errors.read()[-2000:].decode(errors="replace").strip().splitlines()
+        self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - 2000))
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
 
@@ -202,7 +222,12 @@ class Pool:
 
     def _assign(self) -> None:
         while self.waiting and (worker := self._free_for(self.waiting[0][0])):
-            worker.assign(*self.waiting.popleft())
+            try:
+                worker.assign(*self.waiting[0])
+            except OSError:  # it has ended since it was last looked at
+                self._remove(worker)
+            else:
+                self.waiting.popleft()
 
     def _free_for(self, task: Task) -> _Worker | None:
         busy = {w.assigned.task.device for w in self.workers if w.assigned is not None}
@@ -228,7 +253,7 @@ class Pool:
     def _heard(self, worker: _Worker) -> Iterator[Result]:
         try:
             kind, value = worker.connection.recv()
-        except (EOFError, OSError):
+        except Exception:  # its end, or what a network wrote there, which may be anything
             yield from self._ended(worker)
             return
         if kind == "ready":
@@ -244,7 +269,12 @@ class Pool:
             yield replace(value, attempts=assigned.attempt)
         elif kind == "done":
             worker.assigned = None
-            if worker.tasks >= TASKS_OF_A_PROCESS or _has_grown(worker, value, assigned.task):
+            rss, is_as_before = value
+            if (
+                worker.tasks >= TASKS_OF_A_PROCESS
+                or _has_grown(worker, rss, assigned.task)
+                or not is_as_before
+            ):
                 self._remove(worker)
 
     def _looked_at(self, worker: _Worker) -> Iterator[Result]:
@@ -277,7 +307,7 @@ class Pool:
 
     def _ended(self, worker: _Worker) -> Iterator[Result]:
         """A worker has ended by itself, or somebody has ended it."""
-        status = worker.process.wait()
+        status = worker.status()
         words, assigned = worker.last_words(), worker.assigned
         if assigned is None:
             if worker.ready:
