@@ -41,8 +41,8 @@ def key(command: str, given: Mapping[str, Any], references: Sequence[str]) -> st
         references: the networks, and the functions that make inputs, as ``archscope.sources``
             has them.
 
-    A person's own code may heed any variable of the environment, and its directory; the networks
-    of the zoo, torchvision and timm only a few.
+    A person's own code may heed any variable of the environment, its directory, and whether any
+    package is installed; the networks of the zoo, torchvision and timm only a few.
     """
     own = not all(map(_is_listed, references))
     return digest(
@@ -61,6 +61,7 @@ def key(command: str, given: Mapping[str, Any], references: Sequence[str]) -> st
             "modules": [
                 [place, importable(place, namespaces=own)] for place in _own_places(references)
             ],
+            "installed": stamps(p for p in sys.path if _is_of_packages(p)) if own else "",
             "folder": os.getcwd() if own else "",
         }
     )
@@ -102,7 +103,10 @@ def _own_places(references: Sequence[str]) -> list[str]:
     places = dict.fromkeys(os.path.abspath(place) for place in (*listed, *folders))
     standard = os.path.dirname(os.__file__)
     return [
-        place
-        for place in places
-        if not place.startswith(standard) and not place.endswith(("site-packages", "dist-packages"))
+        place for place in places if not place.startswith(standard) and not _is_of_packages(place)
     ]
+
+
+def _is_of_packages(place: str) -> bool:
+    """Whether packages are installed there; its time tells of one that came or went."""
+    return place.endswith(("site-packages", "dist-packages"))

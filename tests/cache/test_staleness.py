@@ -104,6 +104,14 @@ def test_an_installed_package_that_is_edited_in_place_counts(place):
     assert not is_kept(place, "net.py:show", before=path, change=change)
 
 
+def test_a_package_that_is_installed_later_counts(place):
+    place.write("site-packages/other.py", "")
+    net(place, "try: import package as VALUE\nexcept ImportError: VALUE = None")
+    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{place.folder / 'site-packages'}"}
+    change = lambda: place.write("site-packages/package/__init__.py", "")  # noqa: E731
+    assert not is_kept(place, "net.py:show", before=path, change=change)
+
+
 @pytest.mark.parametrize("package", ["torch", "timm", "numpy", "click"])
 def test_another_version_of_a_package_counts(place, package):
     place.write(f"versions/{package}-99.dist-info/METADATA", f"Name: {package}\nVersion: 99\n")
