@@ -102,7 +102,8 @@ def refuse_unwritable(
 
     Raises:
         ArchscopeError: the ending tells no format, none of ``formats``, or another one than was
-            asked for; or the file is a directory, or would be in one that there is not.
+            asked for; or the file is a directory, would be in one that there is not, or must not be
+            written.
     """
     if file is None:
         return
@@ -111,7 +112,8 @@ def refuse_unwritable(
     _refuse_directory(file)
     if file and not Path(file).parent.is_dir():
         raise InvalidInput(f"cannot write '{file}': there is no directory {Path(file).parent}")
-
+    if not _may_write(Path(file).resolve()):
+        raise InvalidInput(f"cannot write '{file}': permission denied")
     if format is None:
         if (told := format_of(file)) not in formats:
             known = [ending for ending, name in ENDINGS.items() if name in formats]
@@ -120,6 +122,13 @@ def refuse_unwritable(
     told = ENDINGS.get(Path(file).suffix.lower(), "plain")
     if told not in (format, "plain"):  # a .txt file may hold any text
         raise InvalidInput(f"'{file}' ends as {told} does, but --format is {format}; drop one")
+
+
+def _may_write(file: Path) -> bool:
+    """Whether the file, and a new one beside it, can be written."""
+    if not file.exists():
+        return os.access(file.parent, os.W_OK | os.X_OK)
+    return os.access(file, os.W_OK) and (not file.is_file() or os.access(file.parent, os.W_OK))
 
 
 def _refuse_directory(file: str) -> None:

@@ -61,6 +61,7 @@ def test_an_interrupt_shows_what_was_measured_and_is_status_130(capsys, monkeypa
 
     monkeypatch.setattr(Cpu, "sample", interrupted)
     arguments = ["rnn", "--seq-len", "5", "--batch", "1,2", "--precision", "1e-9"]
+    arguments += ["--max-seconds", "0.9"]
     status, out, _ = run(capsys, "latency", *arguments)
     assert status == 130
     assert "partial" in out
@@ -79,6 +80,15 @@ def test_a_wrong_request_is_told_in_one_line(capsys, arguments, says):
     status, out, err = run(capsys, "latency", *arguments)
     assert (status, out) == (2, "")
     assert says in err and err.count("\n") == 1
+
+
+def test_a_file_that_must_not_be_written_is_told_before_anything_is_measured(
+    capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("archscope.cli.output.os.access", lambda *_: False)
+    status, out, err = run(capsys, "latency", "rnn", "-o", str(tmp_path / "rnn.csv"))
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert "cannot write" in err and "permission denied" in err
 
 
 def test_env_shows_versions(capsys):
