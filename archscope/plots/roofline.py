@@ -23,6 +23,7 @@ from archscope.plots.tables import own_times, rooflines
 if TYPE_CHECKING:
     import pandas as pd
 
+_ALIKE = 0.01  # in FLOPs: one run on two kinds of devices
 _KINDS = 4  # of layers with a colour of their own
 _NAMED = 4  # layers
 _LARGEST = 1.0  # points for every inch of width, radius of the layer that takes the most time
@@ -74,7 +75,7 @@ def roofline(
         nothing have no place on it; a line below says what share of the time they are.
 
     Raises:
-        InvalidInput: measured times of another network.
+        InvalidInput: measured times of another network, or of another run of it.
     """
     device = _device(frame)
     dots = _dots(frame, measured)
@@ -107,6 +108,7 @@ def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
             _Dot(row.path, row.kind, row.intensity, _rate(row), None, row.share)
             for row in work.itertuples()
         ]
+    _refuse_another_run(frame, measured)
     own = measured.groupby("path")["self_ms"].sum()
     whole = float(measured["self_ms"].sum())
     sums = work.groupby("path", sort=False).agg(
@@ -122,6 +124,18 @@ def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
     if not found:
         raise InvalidInput("no layer of the measured times is a layer of this run")
     return found
+
+
+def _refuse_another_run(frame: pd.DataFrame, measured: pd.DataFrame) -> None:
+    """Times of another batch size would be rates of nothing."""
+    if "flops" not in measured.columns:
+        return
+    theirs, ours = float(measured["flops"].sum()), float(frame["flops"].sum())
+    if abs(theirs - ours) > _ALIKE * ours:
+        raise InvalidInput(
+            f"the measured times are of another run, of {theirs:.4g} FLOPs and not {ours:.4g}: "
+            "its network, batch size, input and mode must be those of the roofline"
+        )
 
 
 def _rate(row: Any) -> float:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import archscope
 from archscope.calibrated import remember
 from archscope.cli import cli
 from archscope.cli.errors import guarded
@@ -91,6 +92,17 @@ def test_a_table_of_something_else_is_no_measurement(capsys, tmp_path):
     arguments = ["--device", "h100", "--plot", str(picture), "--measured", str(other)]
     status, _, err = run(capsys, "roofline", "alexnet", *arguments)
     assert status == 2 and "self_ms" in err and not picture.exists()
+
+
+def test_times_of_another_batch_size_are_refused(capsys, tmp_path):
+    flops = archscope.analyze("alexnet", batch=2).totals["flops"]
+    own, picture = tmp_path / "own.csv", tmp_path / "x.svg"
+    own.write_text(f"path,self_ms,flops\nconv1,2.0,{flops - 5}\nfc6,9.0,5\n(gap),1.0,0\n")
+    arguments = ["--device", "h100", "--plot", str(picture), "--measured", str(own)]
+    assert run(capsys, "roofline", "alexnet", "--batch", "2", *arguments)[0] == 0
+    picture.unlink()
+    status, _, err = run(capsys, "roofline", "alexnet", *arguments)
+    assert status == 2 and "another run" in err and not picture.exists()
 
 
 def test_it_is_drawn_with_measured_times(capsys, tmp_path):
