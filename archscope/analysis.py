@@ -82,8 +82,9 @@ def analyze(
         mode = mode or "inference"
         subject = resolve(model, batch=batch or 1, input=input, mode=mode, options=options)
         model, name, warnings = subject.model, name or subject.name, subject.warnings
-        if inputs is None and not kwargs:
-            inputs, kwargs, batch = subject.inputs, dict(subject.kwargs), subject.batch
+        if inputs is None and (input is not None or not kwargs):
+            inputs, batch = subject.inputs, subject.batch
+            kwargs = {**subject.kwargs, **(kwargs or {})}
             if not inputs and not kwargs:
                 raise InvalidInput(
                     f"{name} does not say what it is called with; give its input: 3x224x224, "

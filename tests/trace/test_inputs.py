@@ -114,3 +114,15 @@ def test_a_wrong_request_gets_one_line_that_says_what_would_be_right(call, hint)
 def test_a_model_without_a_backward_pass_says_so():
     with pytest.raises(InvalidInput, match="no backward pass"):
         archscope.trace(nn.Linear(2, 2).requires_grad_(False), (1, 2), "training")
+
+
+def test_a_reference_takes_a_sample_and_keyword_inputs_beside_it(tmp_path):
+    net = tmp_path / "net.py"
+    net.write_text(
+        "from torch import nn\n\n\nclass Net(nn.Linear):\n"
+        "    def __init__(self):\n        super().__init__(4, 4)\n\n"
+        "    def forward(self, x, *, scale):\n        return super().forward(x) * scale\n"
+    )
+    kwargs = {"scale": torch.ones(1)}
+    report = archscope.analyze(f"{net}:Net", input=(4,), batch=3, kwargs=kwargs)
+    assert report.totals["macs"] == 3 * 4 * 4
