@@ -36,6 +36,11 @@ class StandIns:
     names: dict[int, tuple[str, ...]]  # id of a stand-in -> all its names
 
 
+def _is_whole_number(tensor: Tensor) -> bool:
+    """A stride or a length that a module keeps among its buffers, and computes sizes from."""
+    return not (tensor.ndim or tensor.dtype.is_floating_point or tensor.dtype.is_complex)
+
+
 @contextmanager
 def isolated(
     model: nn.Module, *, on_data: bool = False, dtype: torch.dtype | None = None
@@ -127,6 +132,8 @@ class _StandInMaker:
             raise DataDependent("it has sparse weights or buffers")
         if tensor.layout is not torch.strided:
             return torch.empty(tensor.shape, dtype=dtype, device=META)
+        if _is_whole_number(tensor) and torch_private.has_data(tensor):
+            return tensor.detach().to("cpu", copy=True)
         key = torch_private.storage_key(tensor)
         nbytes = tensor.untyped_storage().nbytes() // tensor.itemsize * dtype.itemsize
         if key not in self._storages and nbytes == tensor.numel() * dtype.itemsize:

@@ -102,7 +102,12 @@ def trace(
             return _run(request, on_data=False)
         except (_NeedsData, DataDependent) as need:
             _refuse_if_too_large(request, str(need))
-            return _run(request, on_data=True, reason=str(need))
+            try:
+                return _run(request, on_data=True, reason=str(need))
+            except (MemoryError, RuntimeError) as error:  # before the forward pass began
+                if isinstance(error, ArchscopeError) or not _out_of_memory(error):
+                    raise
+                raise _explained(error, request, CallStack({}), on_data=True) from error
 
 
 @dataclass(frozen=True)
@@ -458,7 +463,11 @@ def _wants_data(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return any(
-        sign in text for sign in ("meta tensor", "meta device", "device meta", "nestedtensor")
+        sign in text
+        for sign in (
+            *("meta tensor", "meta device", "device meta", "nestedtensor"),
+            "unallocated storage",  # tolist() of a shape
+        )
     )
 
 

@@ -80,10 +80,11 @@ def _on_meta(tensor: Tensor) -> Tensor:
 
 # -- what stays real -------------------------------------------------------------------------------
 
-_SIZE_FIRST = ("zeros", "ones", "full", "eye")
+_SIZE_FIRST = ("zeros", "ones", "full", "eye", "empty")
 _FILLED_IN = ("empty", "zeros", "ones", "full", "rand", "randn")
 _NEW = ("new_zeros", "new_ones", "new_full")
 _LIKE = ("zeros_like", "ones_like", "full_like")
+_MASKS = ("ones", "new_ones")  # of any dtype: a mask that hides nothing, which models look into
 MAY_BE_CONSTANT = frozenset({"arange", *_SIZE_FIRST, *_NEW, *_LIKE})
 
 
@@ -111,7 +112,7 @@ def placed(
 def as_constant(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """The arguments that make a small tensor of known whole numbers on the CPU, if it is one."""
+    """The arguments that make a small tensor of known whole numbers, or of ones, on the CPU."""
     if name == "arange":
         whole = all(isinstance(value, int) for value in args)
         dtype, count = torch.int64 if whole else torch.float32, max(map(abs, args), default=0)
@@ -129,7 +130,8 @@ def as_constant(
     else:
         return None
     dtype = kwargs.get("dtype") or dtype
-    if dtype.is_floating_point or dtype.is_complex or count > LARGEST_REAL:
+    fractional = dtype.is_floating_point or dtype.is_complex
+    if (fractional and name not in _MASKS) or count > LARGEST_REAL:
         return None
     return args, {**kwargs, "device": torch.device("cpu")}
 
