@@ -51,7 +51,23 @@ LAYERS = (
     *("decoder_layers", "num_decoder_layers", "num_encoder_layers"),
 )
 # Entries without which a configuration cannot be made.
-GIVEN: dict[str, dict[str, Any]] = {}
+_PREDICTION = {"prediction_length": 24}
+_IMAGE_TO_TEXT = {"encoder": {"model_type": "vit"}, "decoder": {"model_type": "gpt2"}}
+GIVEN: dict[str, dict[str, Any]] = {
+    "autoformer": _PREDICTION,
+    "informer": _PREDICTION,
+    "time_series_transformer": _PREDICTION,
+    "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
+    "blip-2": {"image_token_index": 50265},
+    "qwen2_vl": {"vision_config": {"model_type": "qwen2_vl_vision", "hidden_size": 8192}},
+    "encoder-decoder": {"encoder": {"model_type": "bert"}, "decoder": {"model_type": "bert"}},
+    "vision-encoder-decoder": _IMAGE_TO_TEXT,
+    "speech-encoder-decoder": {**_IMAGE_TO_TEXT, "encoder": {"model_type": "wav2vec2"}},
+    "vision-text-dual-encoder": {
+        "vision_config": {"model_type": "vit"},
+        "text_config": {"model_type": "bert"},
+    },
+}
 
 
 def references(heads: bool, patterns: tuple[str, ...]) -> list[str]:
@@ -85,12 +101,21 @@ def read(reference: str) -> tuple[str, dict[str, Any]]:
 def analysed(reference: str, mode: str = "inference") -> dict[str, Any]:
     """One row of the table."""
     from archscope.analysis import analyze
+    from archscope.sources import resolve
 
     name, given = read(reference)
-    subject, options = with_few_layers(name, given)
-    before = state_of(subject.model)
-    began = time.perf_counter()
-    report = analyze(subject.model, subject.inputs or None, kwargs=dict(subject.kwargs), mode=mode)
+    for options in (few_layers_of(name, given), given):
+        try:
+            subject = resolve(name, options=options)
+            before = state_of(subject.model)
+            began = time.perf_counter()
+            report = analyze(
+                subject.model, subject.inputs or None, kwargs=dict(subject.kwargs), mode=mode
+            )
+            break
+        except ArchscopeError:  # some do not work with few layers
+            if options is given:
+                raise
     sums = report.sums
     seconds = time.perf_counter() - began
     row = {column: sums[column] for column in COLUMNS.split() if column in sums}
@@ -106,18 +131,12 @@ def analysed(reference: str, mode: str = "inference") -> dict[str, Any]:
     return row | compared(name, options, subject, sums["macs"])
 
 
-def with_few_layers(name: str, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """A subject with few layers, and the options of that; with all where it cannot have few."""
-    from archscope.sources import resolve
+def few_layers_of(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a subject with few layers."""
     from archscope.sources.huggingface import configuration
 
     entries = {key: value for key, value in options.items() if key != "task"}
-    kind = name.removeprefix("hf:")
-    fewer = {**options, **few_layers(configuration(kind, entries).to_dict())}
-    try:
-        return resolve(name, options=fewer), fewer
-    except ArchscopeError:
-        return resolve(name, options=options), options
+    return {**options, **few_layers(configuration(name.removeprefix("hf:"), entries).to_dict())}
 
 
 def few_layers(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,6 +201,7 @@ def counted_by_torch(subject: Any, prepare: Callable[[Any], Any]) -> int:
     It has no formula for grouped products, and torch no form of them for shapes in float32, so the
     experts of a mixture take transformers' other way, a batched product of every token's weights.
     """
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     model = subject.model.eval().requires_grad_(False)
@@ -189,7 +209,9 @@ def counted_by_torch(subject: Any, prepare: Callable[[Any], Any]) -> int:
         model.set_experts_implementation("batched_mm")
     inputs, kwargs = prepare((subject.inputs, dict(subject.kwargs)))
     unchecked = patch.dict(os.environ, TRANSFORMERS_DISABLE_TORCH_CHECK="1")  # checks read values
-    with torch.no_grad(), unchecked, FlopCounterMode(display=False) as counter:
+    # Its formulas for attention are those of GPUs' kernels.
+    unfused = sdpa_kernel(SDPBackend.MATH)
+    with torch.no_grad(), unchecked, unfused, FlopCounterMode(display=False) as counter:
         model(*inputs, **kwargs)
     return counter.get_total_flops() // 2
 

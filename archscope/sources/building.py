@@ -20,6 +20,9 @@ def built(construct: Callable[[], Built], *, real: bool = False) -> tuple[Built,
 
     ``real`` wants no meta device.
 
+    A module that keeps whole numbers as buffers, such as strides, computes sizes from them in its
+    forward: it is made on the CPU, and only its parameters on the meta device.
+
     A constructor that computes sizes with tensors and reads their values (torchvision's RegNet)
     gets real ones and only its parameters go to the meta device. One that reads its parameters
     is given real ones.
@@ -34,15 +37,31 @@ def built(construct: Callable[[], Built], *, real: bool = False) -> tuple[Built,
         (parameters_on_meta, ("built on the CPU, since its constructor reads values",)),
         (nullcontext, ("built with real weights, since its constructor reads them",)),
     ]
+    said: tuple[type, str] | None = None
     for way, warnings in ways[:-1]:
         try:
             with way():
-                return construct(), warnings
+                made = construct()
+            if not (way is on_meta and _keeps_whole_numbers(made)):
+                return made, warnings
         except (TypeError, ArchscopeError, ImportError):  # a mistake in the call, not in the way
             raise
-        except Exception:
-            continue
+        except Exception as error:
+            before, said = said, (type(error), str(error))
+            if said == before and "meta" not in said[1].lower():
+                raise  # nothing that real weights would change
     return construct(), ways[-1][1]
+
+
+def _keeps_whole_numbers(made: Any) -> bool:
+    """Whether a buffer is a number of the constructor's, which no checkpoint would bring."""
+    return isinstance(made, nn.Module) and any(
+        not (buffer.ndim or buffer.dtype.is_floating_point or buffer.dtype.is_complex)
+        and name in module._non_persistent_buffers_set
+        for module in made.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    )
 
 
 @contextmanager

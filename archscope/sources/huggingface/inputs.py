@@ -8,7 +8,7 @@ once for every sample.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,35 +75,37 @@ class Wanted:
         return hasattr(self.config, part) and getattr(self.config, part) is None
 
 
-def named_inputs(wanted: Wanted, special: Mapping[str, Rule]) -> dict[str, Value]:
+def named_inputs(wanted: Wanted, special: Mapping[str, Rule | None]) -> dict[str, Value]:
     """The inputs that a model's forward asks for by name, without placeholders in its text.
 
     Args:
         wanted: the model and the sizes of its inputs.
-        special: rules that this model has for itself, by name.
+        special: rules that this model has for itself, by name; None for what it is not given.
+
+    Returns:
+        A shape or a tensor for each; nothing where one that must be given is not known, such as
+        what another part of a larger model makes.
     """
-    rules = {**INPUTS, **special}
-    names = _names(wanted, special)
-    return {name: rules[name](wanted) for name in names if name in rules}
-
-
-def _names(wanted: Wanted, special: Mapping[str, Rule]) -> Iterator[str]:
-    """What must be given, what the model reads first, and one of each kind of data."""
+    rules = {name: rule for name, rule in {**INPUTS, **special}.items() if rule is not None}
+    if "grid_thw" not in wanted.arguments:
+        rules.pop("hidden_states")  # not the patches of an image: what another part makes
+    required = {name for name, parameter in wanted.arguments.items() if _is_required(parameter)}
+    if not required <= rules.keys():
+        return {}
     main = wanted.model.main_input_name
-    first = {main} if isinstance(main, str) else set(main)
-    for name, parameter in wanted.arguments.items():
-        required = parameter.default is parameter.empty and parameter.kind in (
-            parameter.POSITIONAL_OR_KEYWORD,
-            parameter.KEYWORD_ONLY,
-        )
-        of_data = name in _DATA and _takes(wanted, name)
-        if required or name in first or name in special or of_data:
-            yield name
+    asked = {*required, *([main] if isinstance(main, str) else main), *special}
+    asked |= {name for name in _DATA if _takes(wanted, name)}
+    return {name: rules[name](wanted) for name in wanted.arguments if name in asked & rules.keys()}
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    by_name = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    return parameter.default is parameter.empty and parameter.kind in by_name
 
 
 def _takes(wanted: Wanted, name: str) -> bool:
-    part = _DATA[name]
-    return not (part and wanted.lacks(part))
+    """Whether the configuration has the part of the model that reads this kind of data."""
+    return not (_DATA[name] and wanted.lacks(_DATA[name]))
 
 
 # -- images ----------------------------------------------------------------------------------------
@@ -134,12 +136,27 @@ def _patch(wanted: Wanted) -> int:
 def _grid(wanted: Wanted) -> tuple[int, int]:
     """Rows and columns of patches of an image, which are merged in squares."""
     merge = wanted.size(
-        _VISION, ("spatial_merge_size", "merge_size", "merge_kernel_size", "downsample_factor"), 2
+        _VISION,
+        (
+            *("spatial_merge_size", "merge_size", "merge_kernel_size", "downsample_factor"),
+            "pooling_kernel_size",
+        ),
+        2,
     )
     merge = merge if isinstance(merge, int) else merge[0]
-    patches = IMAGE // _patch(wanted)
-    side = max(1, patches // merge) * merge
+    side = max(1, IMAGE // _patch(wanted) // merge) * merge
     return side, side
+
+
+def images_sizes(wanted: Wanted) -> Tensor:
+    """Height and width of each image, (B, 2)."""
+    return torch.tensor([image(wanted)[1:]] * wanted.batch)
+
+
+def patches(wanted: Wanted) -> int:
+    """How many patches an image has."""
+    rows, columns = _grid(wanted)
+    return rows * columns
 
 
 def _patch_elements(wanted: Wanted, frames: int = 1) -> int:
@@ -153,15 +170,13 @@ def _temporal_patch(wanted: Wanted) -> int:
 
 def _flat_patches(wanted: Wanted) -> TensorSpec:
     """All patches of all images, one after the other, as Qwen2-VL has them."""
-    rows, columns = _grid(wanted)
     elements = _patch_elements(wanted, _temporal_patch(wanted))
-    return TensorSpec((wanted.batch * rows * columns, elements))
+    return TensorSpec((wanted.batch * patches(wanted), elements))
 
 
 def _padded_patches(wanted: Wanted) -> TensorSpec:
     """The patches of each image, (B, patches, elements), as SigLIP 2 has them."""
-    rows, columns = _grid(wanted)
-    return wanted.of(rows * columns, _patch_elements(wanted))
+    return wanted.of(patches(wanted), _patch_elements(wanted))
 
 
 def _pixels(wanted: Wanted) -> TensorSpec:
@@ -171,6 +186,10 @@ def _pixels(wanted: Wanted) -> TensorSpec:
         return _padded_patches(wanted)
     frames = wanted.size(_VISION, ("num_frames",), None)
     return wanted.of(*([frames] if frames else []), *image(wanted))
+
+
+def _one_image(wanted: Wanted) -> TensorSpec:
+    return wanted.of(*image(wanted))
 
 
 def _video(wanted: Wanted) -> TensorSpec:
@@ -195,8 +214,7 @@ def _patch_positions(wanted: Wanted) -> Tensor:
 
 def patch_mask(wanted: Wanted) -> Tensor:
     """A mask (B, patches) that hides none."""
-    rows, columns = _grid(wanted)
-    return torch.ones(wanted.batch, rows * columns, dtype=torch.int64)
+    return torch.ones(wanted.batch, patches(wanted), dtype=torch.int64)
 
 
 # -- sound -----------------------------------------------------------------------------------------
@@ -271,6 +289,8 @@ INPUTS: dict[str, Rule] = {
     "pixel_values": _pixels,
     "pixel_values_videos": _video,
     "hidden_states": _flat_patches,
+    "image": _one_image,
+    "qformer_input_ids": _ids,
     "image_grid_thw": _grids,
     "grid_thw": _grids,
     "spatial_shapes": _spatial_shapes,

@@ -6,16 +6,22 @@ times seven. A rule under a model type goes before the one that everybody has.
 
 from __future__ import annotations
 
+from math import isqrt
+
 import torch
 
 from archscope.sources.huggingface.inputs import (
+    SPECTROGRAM_FRAMES,
     Rule,
     Value,
     Wanted,
     image,
+    images_sizes,
     patch_mask,
+    patches,
     wave,
 )
+from archscope.trace.inputs import TensorSpec
 
 TEXT = "text"  # in a shape: the length of a text
 SERIES = 64  # steps of a time series, where the configuration does not say
@@ -76,13 +82,34 @@ def _one_image(wanted: Wanted) -> Value:
     return wanted.of(*image(wanted))
 
 
-def _image_sizes(wanted: Wanted) -> Value:
-    return torch.tensor([image(wanted)[1:]] * wanted.batch)
+def _few_enough_patches(wanted: Wanted) -> Value:
+    """An image of as many patches as Aria's projector has queries for."""
+    config = wanted.config
+    patches = isqrt(min(map(int, config.projector_patch_to_query_dict)))
+    side = patches * config.vision_config.patch_size
+    return wanted.of(3, side, side)
+
+
+def _square_patches(wanted: Wanted) -> Value:
+    """All patches of all images, (patches, C, height, width)."""
+    side = getattr(wanted.config, "vision_config", wanted.config).patch_size
+    return TensorSpec((wanted.batch * patches(wanted), 3, side, side))
+
+
+def _codes(wanted: Wanted) -> Value:
+    """A text and, beside it, the codes of a sound."""
+    return wanted.of(wanted.tokens, wanted.config.num_codebooks + 1, dtype=torch.int64)
+
+
+def _stacked_frames(wanted: Wanted) -> Value:
+    """Several frames of a spectrogram as one."""
+    config = getattr(wanted.config, "audio_config", wanted.config)
+    return wanted.of(SPECTROGRAM_FRAMES, config.num_mel_bins * config.num_stacked_frames)
 
 
 _PAIR = {"pixel_values": images(2)}
 _ONE_OF_MANY = {"pixel_values": images(1)}
-_TILES = {"pixel_values": images(3), "image_sizes": _image_sizes}
+_TILES = {"pixel_values": images(3), "image_sizes": images_sizes}
 _CODEC = {"input_values": _one_channel}
 _LAGGED = {
     "past_values": _past(),
@@ -90,9 +117,12 @@ _LAGGED = {
     "past_observed_mask": lambda wanted: torch.ones(_past()(wanted).shape),
 }
 _PATCHED = {"past_values": shaped("context_length", "num_input_channels")}
+_CLAP = {"input_features": shaped(1, 1024, 64)}
+_SIZED = {"image_sizes": images_sizes}
+_BINS = {"input_features": shaped(SPECTROGRAM_FRAMES, 128)}
 _INT64 = torch.int64
 
-OF_TYPE: dict[str, dict[str, Rule]] = {
+OF_TYPE: dict[str, dict[str, Rule | None]] = {
     "autoformer": _LAGGED,
     "informer": _LAGGED,
     "time_series_transformer": _LAGGED,
@@ -118,7 +148,11 @@ OF_TYPE: dict[str, dict[str, Rule]] = {
     },
     "perceiver": {"inputs": shaped(TEXT, "d_model")},
     "audio-spectrogram-transformer": {"input_values": shaped("max_length", "num_mel_bins")},
-    "clap": {"input_features": shaped(1, 1024, 64)},
+    "clap": _CLAP,
+    "clap_audio_model": _CLAP,
+    "csm": {"input_values": None},
+    "clvp": {"input_features": shaped(80, 128)},
+    "aria": {"pixel_values": _few_enough_patches},
     "speecht5": {
         "input_values": shaped(TEXT, "hidden_size"),
         "decoder_input_values": shaped(TEXT, "hidden_size"),
@@ -135,10 +169,31 @@ OF_TYPE: dict[str, dict[str, Rule]] = {
     "siglip2": {"pixel_attention_mask": patch_mask},
     "siglip2_vision_model": {"pixel_attention_mask": patch_mask},
     "lfm2_vl": {"pixel_attention_mask": patch_mask},
+    "pixtral": _SIZED,
+    "emu3": _SIZED,
+    "mistral3": _SIZED,
+    "mistral_large4": _SIZED,
+    "lighton_ocr": _SIZED,
+    "fuyu": {"pixel_values": lambda wanted: wanted.of(100, 3 * wanted.config.patch_size**2)},
+    "kimi_k25": {"pixel_values": _square_patches},
+    "kimi_k25_vision": {"pixel_values": _square_patches},
+    "idefics": {"pixel_values": images(1), "image_attention_mask": ones(TEXT, 1)},
+    "instructblipvideo": {"pixel_values": images(4)},
+    "kyutai_speech_to_text": {"input_ids": _codes},
+    "dia": {"decoder_input_ids": shaped(TEXT, 9, dtype=_INT64)},
+    "gemma4_audio": _BINS,
+    "gemma4": _BINS,
+    "embedding_gemma2": _BINS,
+    "fun_asr_nano": {"input_features": _stacked_frames},
+    "fun_asr_nano_encoder": {"input_features": _stacked_frames},
+    "granite_docling": {
+        "pixel_values": images(1),
+        "pixel_attention_mask": ones(1, dtype=torch.bool),
+        "tile_fine_mask": ones(1, dtype=torch.bool),
+    },
     "lightglue": _PAIR,
     "efficientloftr": _PAIR,
     "superglue": _PAIR,
-    "idefics": _ONE_OF_MANY,
     "idefics2": _ONE_OF_MANY,
     "idefics3": _ONE_OF_MANY,
     "smolvlm": _ONE_OF_MANY,

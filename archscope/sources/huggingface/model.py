@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def configuration(path: str, changes: dict[str, Any] | None = None) -> Any:
     try:
         return transformers.AutoConfig.for_model(kind, **{**content, **(changes or {})})
     except Exception as error:
-        line = " ".join(str(error).split())
+        line = " ".join(str(error).split())[:200]  # it may list all model types
         raise InvalidInput(f"{path} is no configuration of {kind}: {line}") from error
 
 
@@ -153,7 +154,8 @@ def _class_of_its_own(config: Any) -> Any:
 
     transformers, no_forward = optional("transformers"), nn.Module.forward
     module = type(config).__module__.replace(".configuration_", ".modeling_")
-    for value in vars(importlib.import_module(module)).values():
+    found = importlib.import_module(module) if find_spec(module) else None
+    for value in vars(found or object).values():
         is_model = isinstance(value, type) and issubclass(value, transformers.PreTrainedModel)
         if is_model and value.config_class is type(config) and value.forward is not no_forward:
             return value
