@@ -50,6 +50,8 @@ class Log:
         self._op_of_node: dict[int, int] = {}
         self._saved: dict[int, list[int]] = {}
         self._in_place: dict[int, InPlace] = {}  # operators that autograd may run in place
+        self._parts = 0
+        self._part_ops: set[int] = set()
         self._recost: list[Callable[[str, Cost], Cost]] = []
 
     # -- before the run --------------------------------------------------------------------------
@@ -82,6 +84,16 @@ class Log:
             yield
         finally:
             self._recost.pop()
+
+    @contextmanager
+    def parts(self) -> Iterator[None]:
+        """Record the operators inside of one that is recorded after them, with all of their cost:
+        they make and hold tensors, and are no layers of their own."""
+        self._parts += 1
+        try:
+            yield
+        finally:
+            self._parts -= 1
 
     def append(
         self,
@@ -123,6 +135,10 @@ class Log:
         origin = self._origin_of(reads)
         write_ids = self._write(index, writes, origin)
         forward_op, recomputed = self._backward_of()
+        if self._parts:
+            self._part_ops.add(index)
+        if self._parts or (forward_op in self._part_ops and writes):
+            cost, weight_layer = FREE, False
         path, call = self.calls.innermost()
         if forward_op >= 0 and not recomputed:
             path, call = self.ops[forward_op].module, self.ops[forward_op].call

@@ -12,6 +12,7 @@ from archscope.trace import torch_private
 from archscope.trace.costs import Cost
 from archscope.trace.costs.attention import attention_backward_cost, attention_cost
 from archscope.trace.fused.closed_form import ClosedForm, run_closed
+from archscope.trace.fused.in_parts import run_in_parts
 from archscope.trace.fused.running import running
 from archscope.trace.records import elements
 from archscope.trace.remembered import META
@@ -34,6 +35,7 @@ def attention(
     masked = is_causal or attn_mask is not None
     shape = (*lead, query.shape[-2], value.shape[-1])
     tensors = [query, key, value] if attn_mask is None else [query, key, value, attn_mask]
+    cost = attention_cost(query, key, value, heads, masked)
 
     def compute(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
         return torch.ops.aten.scaled_dot_product_attention.default.decompose(
@@ -49,9 +51,27 @@ def attention(
     def backward_cost(wanted: Sequence[bool]) -> Cost:
         return attention_backward_cost(query, key, value, heads, (wanted[0], wanted[1], wanted[2]))
 
+    whole = running().recorder.on_data
+    if not whole and not _fused_kernel_takes(query, key, value, attn_mask, dropout_p):
+        return run_in_parts(
+            "scaled_dot_product_attention",
+            tensors,
+            lambda: attention_with_scores(
+                query,
+                key,
+                value,
+                attn_mask,
+                dropout_p,
+                is_causal,
+                scale=scale,
+                enable_gqa=enable_gqa,
+            ),
+            cost,
+            backward_cost,
+        )
     closed = ClosedForm(
         name="scaled_dot_product_attention",
-        cost=attention_cost(query, key, value, heads, masked),
+        cost=cost,
         backward_cost=backward_cost,
         outputs=outputs,
         reserve=reserve,
@@ -126,13 +146,35 @@ def _attention_heads(
     return tuple(lead)
 
 
+def _fused_kernel_takes(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float
+) -> bool:
+    """Whether there is a kernel that never stores the scores; else torch computes step by step.
+
+    The rules are those of aten/src/ATen/native/transformers/sdp_utils_cpp.h and its fellow for
+    CUDA: (batch, heads, length, size), as many heads each (a grouped query's are repeated), the
+    sizes side by side. On the CPU it has no dropout and gives a mask no gradient.
+    """
+    tensors = (query, key, value)
+    if any(tensor.dim() != 4 or not tensor.numel() for tensor in tensors):
+        return False
+    if any(tensor.stride(-1) != 1 and tensor.shape[-1] != 1 for tensor in tensors):
+        return False
+    if not query.shape[0] == key.shape[0] == value.shape[0] or key.shape[1] != value.shape[1]:
+        return False
+    if running().execution.device != "cpu":
+        return True
+    plain_mask = mask is None or (mask.dim() in (2, 4) and not mask.requires_grad)
+    return plain_mask and not dropout_p and query.shape[-1] == value.shape[-1]
+
+
 def _like_kernels(query: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The output as the kernel lays it out, which decides whether the next layer copies it.
 
     On CUDA in float32 the memory-efficient kernel makes (batch, length, heads, size); flash
     attention, there and on the CPU, follows the query.
     """
-    if len(shape) != 4:
+    if len(shape) != 4 or query.dim() != 4:
         return torch.empty(shape, dtype=query.dtype, device=META)
     order = [0, 2, 1, 3]
     if running().execution.device == "cpu" or query.dtype != torch.float32:

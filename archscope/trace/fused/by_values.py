@@ -65,9 +65,9 @@ def prod_along(
             grad, result = grad.unsqueeze(dim), result.unsqueeze(dim)
         zeros = x == 0
         counts = zeros.sum(dim, keepdim=True)
-        ratio = (result / x).conj()
-        del counts
-        return grad * ratio
+        share = grad * (result / x).conj()
+        del zeros, counts
+        return share
 
     return _run(lambda x: torch.ops.aten.prod.dim_int(x, dim, keepdim, dtype=dtype), formula, x)
 

@@ -17,6 +17,7 @@ from archscope.trace.costs.recurrent import (
     layer_cost,
 )
 from archscope.trace.fused.closed_form import ClosedForm, run_closed
+from archscope.trace.fused.in_parts import run_in_parts
 from archscope.trace.fused.running import running
 from archscope.trace.records import Recurrence, elements
 from archscope.trace.remembered import META
@@ -129,6 +130,16 @@ def recurrent_cell(cell: str) -> Callable[..., Any]:
             gradients = Wanted.among(wanted, len(states), 1)
             return layer_backward_cost(recurrence, cost, gradients, batch)
 
+        if running().execution.device == "cpu" and not running().recorder.on_data:
+            return run_in_parts(  # only CUDA has a kernel for a cell
+                f"{cell}_cell",
+                [x, *states, *weights],
+                lambda: overload.decompose(x, hx, w_ih, w_hh, b_ih, b_hh),
+                cost,
+                backward_cost,
+                weight_layer=True,
+                recurrence=recurrence,
+            )
         closed = ClosedForm(
             name=f"{cell}_cell",
             cost=cost,
