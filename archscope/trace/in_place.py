@@ -10,7 +10,8 @@ from __future__ import annotations
 from enum import Enum
 
 # Into zeros that were just made.
-_SCATTERING = {"scatter", "scatter_add", "index_add", "index_put", "masked_scatter"}
+_SCATTERING = {"scatter", "scatter_add", "index_add", "index_fill", "index_put"}
+_SCATTERING |= {"masked_scatter"}
 # In single formulas, by the beginning of the node's name.
 _FORMULAS = {
     "sub": ("BinaryCrossEntropyWithLogits",),

@@ -38,7 +38,7 @@ from archscope.trace.remembered import (
     remember,
 )
 from archscope.trace.shapes import keeps_shape, shape_rule
-from archscope.trace.sizes import sizes_of
+from archscope.trace.sizes import is_sparse, sizes_of
 from archscope.trace.values import (
     LARGEST_REAL,
     DataDependent,
@@ -218,8 +218,10 @@ class Recorder(TorchDispatchMode):
             if share_storage(outputs, tensors):
                 return result  # a view after all
             cost = cost_of_call(facts, args, kwargs, result)
-            effect = _effect(facts, tensors, outputs, args, cost, result)
-            remember(key, effect)
+            dense = not any(map(is_sparse, outputs))  # what a sparse one holds is no shape
+            effect = _effect(facts, tensors, outputs, args, cost, result if dense else None)
+            if dense:
+                remember(key, effect)
         self._append(facts, tensors, outputs, effect)
         return result
 

@@ -65,7 +65,9 @@ def forget() -> None:
 def description(result: Any) -> Any:
     """What it takes to make new tensors like these."""
     if isinstance(result, Tensor):
-        return (result.shape, result.stride(), result.dtype)
+        held = result.untyped_storage().nbytes()
+        larger = held if held > result.numel() * result.itemsize else 0
+        return (result.shape, result.stride(), result.dtype, larger)
     if isinstance(result, list | tuple):
         return [description(item) for item in result]
     return None
@@ -74,7 +76,10 @@ def description(result: Any) -> Any:
 def made_again(described: Any) -> Any:
     """New meta tensors as described."""
     if type(described) is tuple:
-        shape, strides, dtype = described
+        shape, strides, dtype, larger = described
+        if larger:  # a kernel that shrinks what it made keeps all of its storage
+            made = torch.empty(larger // dtype.itemsize, dtype=dtype, device=META)
+            return made.as_strided(shape, strides)
         return torch.empty_strided(shape, strides, dtype=dtype, device=META)
     if described is None:
         return None

@@ -394,6 +394,29 @@ def _group_norm(
     return _empty(x.shape, x), mean, deviation
 
 
+# -- results that keep a larger storage ------------------------------------------------------------
+
+
+def _loss(x: Tensor, target: Tensor, *rest: Any, **options: Any) -> Any:
+    """A loss of every element is made, summed, and shrunk to one element where it is."""
+    weight = rest[0] if rest and isinstance(rest[0], Tensor) else None
+    numbers = [value for value in rest if not isinstance(value, Tensor | None)]
+    reduction = options.get("reduction", numbers[0] if numbers else 1)
+    plain = x.dtype == target.dtype and x.is_contiguous() and options.get("weight") is None
+    if reduction == 0 or not plain or (weight is not None and weight.dtype != x.dtype):
+        return NotImplemented
+    return _empty(torch.broadcast_shapes(x.shape, target.shape), x).resize_(())
+
+
+def _col2im(x: Tensor, output_size: Sequence[int], kernel_size: Sequence[int], *_: Any) -> Any:
+    """The columns' sum is made as large as the columns, and shrunk to an image."""
+    if x.dim() != 3 or not x.is_contiguous():
+        return NotImplemented
+    channels = x.shape[1] // (kernel_size[0] * kernel_size[1])
+    shape = (x.shape[0], channels, *output_size)
+    return _empty(x.shape, x).resize_(shape)
+
+
 # -- what torch has no shapes for ------------------------------------------------------------------
 
 
@@ -409,6 +432,10 @@ def _geqrf(x: Tensor) -> Any:
 
 
 _RULES: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(
+        ("mse_loss", "smooth_l1_loss", "soft_margin_loss", "binary_cross_entropy"), _loss
+    ),
+    "col2im": _col2im,
     "multi_margin_loss_backward": _like_second,
     "multilabel_margin_loss_backward": _like_second,
     "fractional_max_pool3d_backward": _like_second,
