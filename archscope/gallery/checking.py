@@ -16,6 +16,7 @@ _TOLERANCE = 0.02  # points
 _TOKEN = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?|[^\d-]+|-")
 _PACK = re.compile(r'(?<=<script type="text/plain" id="pack-)(\d+">)([\w+/=]+)')
 _ID = re.compile(r'(?<=id=")[^"]+')
+_REFERENCE = re.compile(r'(?<=["#])[^"#)]+(?=[")])')  # id="this", href="#this", url(#this)
 
 
 def differences(root: Path, files: Mapping[str, bytes]) -> list[str]:
@@ -110,9 +111,9 @@ def same_drawing(one: str, other: str) -> bool:
 
 def _renamed(svg: str) -> str:
     """Identifiers numbered by their appearance; matplotlib names them by a hash of coordinates."""
-    for number, name in enumerate(dict.fromkeys(_ID.findall(svg))):
-        svg = re.sub(rf'(?<=["#]){re.escape(name)}(?=[")])', f"id{number:05d}", svg)
-    return svg
+    names = dict.fromkeys(_ID.findall(svg))
+    numbered = {name: f"id{number:05d}" for number, name in enumerate(names)}
+    return _REFERENCE.sub(lambda m: numbered.get(m[0], m[0]), svg)
 
 
 def _alike(ours: str, theirs: str) -> bool:

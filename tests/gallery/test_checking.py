@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import time
 
 import pytest
 
@@ -45,6 +46,17 @@ def test_files_that_are_missing_or_no_longer_made_are_named(report):
 def test_rounding_and_names_of_identifiers_are_no_difference(report):
     same = DRAWING.replace("p1a", "p9f").replace("1.25", "1.251").replace("-4", "-3.99")
     assert found(report, drawing=same) == []
+
+
+def test_drawings_of_many_marks_are_compared_in_no_time():
+    def marks(prefix):
+        return "".join(
+            f'<path id="{prefix}{n}" d="M 1 2"/><use href="#{prefix}{n}"/>' for n in range(5000)
+        )
+
+    began = time.process_time()
+    assert checking.same_drawing(marks("a"), marks("b"))
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
