@@ -120,14 +120,13 @@ def latency(
     Returns:
         A row per batch size: ``status`` ("ok", "out of memory", or "partial" when interrupted; the
         times are then those of the runs before); ``runs`` and ``builds``; ``latency_ms_p50``,
-        ``_low`` and ``_high`` (the 95 % interval: of builds, or of the median where there is one),
-        ``_iqr``, ``_p95`` of the device's time and the same of ``wall_ms``; ``throughput_per_s``;
-        achieved rates, and their shares of the ceilings if the device was calibrated (a bandwidth
-        share of more than 1 is a cache's);
-        of recurrent networks ``form`` ("fused" or "unrolled"), ``steps`` and
-        ``latency_ms_per_step``; ``samples_ms``; and the conditions, those
-        that change ``_before`` and ``_after``. ``disturbed`` says what made it slower, if
-        anything did.
+        ``_low`` and ``_high`` (the 95 % interval: of builds, or of the median where there is one;
+        of fewer than six runs the whole range), ``_iqr``, ``_p95`` of the device's time and the
+        same of ``wall_ms``; ``throughput_per_s``; achieved rates, and their shares of the ceilings
+        if the device was calibrated (a bandwidth share of more than 1 is a cache's); of recurrent
+        networks ``form`` ("fused" or "unrolled"), ``steps`` and ``latency_ms_per_step``;
+        ``samples_ms``; and the conditions, those that change ``_before`` and ``_after``.
+        ``disturbed`` says what made it slower, if anything did.
 
     Raises:
         ArchscopeError: an unknown reference, device or option, or inputs that do not fit.

@@ -10,6 +10,8 @@ from archscope.report.drawing import table
 from archscope.report.numbers import count, percent
 from archscope.report.table import Table
 
+_FEWEST = 6  # runs whose range has the true median with 95 %: 1 - 2 / 2^6 = 97 %
+
 
 def latency_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """A row per batch size, what is to be said of it below, the conditions in the caption."""
@@ -130,6 +132,8 @@ def _remarks(row: Mapping[str, Any]) -> str:
     found = [row["status"]] if row["status"] != "ok" else []
     if row["runs"] and not row["steady"]:
         found.append("never steady")
+    if row.get("builds") == 1 and row["runs"] < _FEWEST:
+        found.append(f"the interval is the range of {row['runs']} run{'s' * (row['runs'] > 1)}")
     found += [f"disturbed: {row['disturbed']}"] if row["disturbed"] else []
     return ", ".join(found)
 

@@ -14,6 +14,7 @@ import archscope
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.sampling import Rules, collect, collect_over_builds
 from archscope.measure.sensors import Reading
+from archscope.report.latency import latency_table
 
 OF_ONE_BATCH = 10 + 6 * 20 + 5 * 3  # runs: warm-up, six turns, what comes before five of them
 
@@ -310,6 +311,16 @@ def test_graphs_and_cold_caches_reach_the_device():
     device = Fake(repeat(0.01))
     row = measured((), on=device, graph=True, cold=True).iloc[0]
     assert device.graphs == row.builds > 6 and all(device.cold)
+
+
+def test_a_few_runs_have_no_interval_and_the_table_says_so():
+    def told(seconds):
+        rows = measured(repeat(seconds), max_seconds=10).to_dict("records")
+        return " ".join(latency_table(rows).rows[0].below)
+
+    assert told(12.0).endswith("the interval is the range of 1 run")
+    assert told(4.0).endswith("the interval is the range of 3 runs")
+    assert "range" not in told(1.7)
 
 
 def test_progress_tells_how_long_it_may_take():
