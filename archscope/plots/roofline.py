@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import atan, degrees, log10, sqrt
+from math import atan, degrees, inf, log10, sqrt
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -108,6 +108,7 @@ def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
             _Dot(row.path, row.kind, row.intensity, _rate(row), None, row.share)
             for row in work.itertuples()
         ]
+    _refuse_no_times(measured)
     _refuse_another_run(frame, measured)
     own = measured.groupby("path")["self_ms"].sum()
     whole = float(measured["self_ms"].sum())
@@ -124,6 +125,13 @@ def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
     if not found:
         raise InvalidInput("no layer of the measured times is a layer of this run")
     return found
+
+
+def _refuse_no_times(measured: pd.DataFrame) -> None:
+    wrong = measured[(measured["self_ms"] < 0) | (measured["self_ms"] == inf)]
+    if len(wrong):
+        path, time = wrong.iloc[0][["path", "self_ms"]]
+        raise InvalidInput(f"the measured time of {path} is no time: {time:g} ms")
 
 
 def _refuse_another_run(frame: pd.DataFrame, measured: pd.DataFrame) -> None:

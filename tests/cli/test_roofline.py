@@ -94,6 +94,16 @@ def test_a_table_of_something_else_is_no_measurement(capsys, tmp_path):
     assert status == 2 and "self_ms" in err and not picture.exists()
 
 
+@pytest.mark.parametrize("time", ["inf", "-3"])
+def test_what_is_no_time_is_refused(capsys, tmp_path, time):
+    own, picture = tmp_path / "own.csv", tmp_path / "x.svg"
+    own.write_text(f"path,self_ms\nconv1,{time}\nfc6,9.0\n")
+    arguments = ["--device", "h100", "--plot", str(picture), "--measured", str(own)]
+    status, out, err = run(capsys, "roofline", "alexnet", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "conv1 is no time" in err and not picture.exists()
+
+
 def test_times_of_another_batch_size_are_refused(capsys, tmp_path):
     flops = archscope.analyze("alexnet", batch=2).totals["flops"]
     own, picture = tmp_path / "own.csv", tmp_path / "x.svg"
