@@ -57,6 +57,7 @@ WEIGHT_PRODUCTS = {
     "linear",
     "mkldnn_linear",
     "_trilinear",
+    "torch_nn::_linear_cross_entropy_batch_chunked_no_reduction",
     "torchvision::deform_conv2d",
     *(f"quantized::{name}" for name in PACKED_PRODUCTS),
     "convolution",

@@ -208,6 +208,34 @@ def test_distances_cost_their_coordinates_forward_and_backward():
     assert total(torch.cdist, a, b, mode="training") == 3 * 4 * 6 * 5
 
 
+def test_a_point_that_is_repeated_costs_every_coordinate():
+    assert total(torch.dist, torch.rand(5), torch.rand(4, 5)) == 3 * 4 * 5
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_attention_of_one_query_for_a_whole_batch_runs_on_shapes(device):
+    query, rest = torch.rand(4, 3, 8), torch.rand(2, 4, 6, 8)
+    trace = archscope.trace(
+        Run(F.scaled_dot_product_attention), (query, rest, rest), "inference", device=device
+    )
+    assert trace.ran_on == "shapes"
+    assert trace.macs == 2 * 4 * 3 * 6 * (8 + 8)
+
+
+def test_cross_entropy_of_a_linear_layer_in_chunks_costs_what_it_costs_whole():
+    if not hasattr(nn, "LinearCrossEntropyOptions"):
+        pytest.skip("torch has it from 2.13 on")
+
+    def loss(x, w, **options):
+        return F.linear_cross_entropy(x, w, CLASSES, reduction="none", **options)
+
+    def in_chunks(x, w):
+        return loss(x, w, options=nn.LinearCrossEntropyOptions(batch_chunk_size=2))
+
+    weight = torch.rand(7, 5)
+    assert total(in_chunks, X, weight) == total(loss, X, weight) == 4 * 7 * (2 * 5 + 5) + 4
+
+
 def test_an_embedding_bag_sums_its_gradient_row_by_row():
     table = torch.rand(4, 5, requires_grad=True)
     assert total(lambda x: F.embedding_bag(PLACES, x, mode="sum"), table, mode="training") == 25

@@ -128,7 +128,6 @@ REDUCTION_FLOPS = {
     "_weight_norm_interface_backward": 4,
     "logsumexp": 4,  # as softmax, but for the division
     "renorm": 3,
-    "dist": 3,
     "native_norm": 2,
 }
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from archscope.trace.costs.registry import Cost, cost_of, elements_of
+from archscope.trace.costs.normalisation import SOFTMAX_FLOPS
+from archscope.trace.costs.registry import Cost, cost_of, elements_of, product
 
 NO_REDUCTION = 0  # torch's numbers: none, mean, sum
 MEAN = 1
@@ -73,6 +74,20 @@ def nll_loss(
 def nll_loss_backward(grad: Any, x: Any, target: Any, *_: Any, out: Any, **__: Any) -> Cost:
     """One product for each target."""
     return Cost(0, elements_of(target))
+
+
+@cost_of("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction")
+def chunked_linear_cross_entropy(
+    x: Any, weight: Any, target: Any, bias: Any = None, classes: Any = None, *_: Any, out: Any
+) -> Cost:
+    """A linear layer (N, D) to (N, C), its log-softmax and each target's term, chunk by chunk.
+
+    Its twin that reduces computes the gradients beforehand too, and has no formula.
+    """
+    scores = x.shape[0] * weight.shape[0]
+    terms = elements_of(target) * (1 + (classes is not None))
+    extra = scores * (SOFTMAX_FLOPS + (bias is not None)) + terms
+    return product(scores * x.shape[1], x.dtype, extra)
 
 
 @cost_of("multi_margin_loss")

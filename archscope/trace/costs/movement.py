@@ -181,6 +181,7 @@ MOVE = {
     "to_mkldnn",
     "mkldnn_reorder_conv2d_weight",
     "_conj_physical",
+    "conj_physical",
     "_to_dense",
     "_to_sparse",
     "isnan",
