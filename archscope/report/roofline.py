@@ -47,7 +47,7 @@ class RooflineReport:
             footer=_cells(whole),
             caption=[
                 f"{self._run()}. Ridge point {device.ridge(self._dtype):.1f} FLOP/B.",
-                f"Ceilings: {_ceilings(device)}; {_bandwidths(device)}; "
+                f"Ceilings: {_ceilings(device, self._dtype)}; {_bandwidths(device)}; "
                 f"{1e6 * device.launch:.3g} us a launch{_assumed(device)}. "
                 f"Source: {_source(device)}.",
                 "Least times, one operator after the other: every operand read and every result "
@@ -82,9 +82,10 @@ class RooflineReport:
         return ", ".join(f"{100 * ms / whole:.0f} % {bound}" for bound, ms in spent.items()) + "."
 
 
-def _ceilings(device: Device) -> str:
-    rates = [f"{dtype} {rate / 1e12:.4g}" for dtype, rate in device.peaks.items()]
-    return ", ".join(rates) + " TFLOP/s"
+def _ceilings(device: Device, dtype: str) -> str:
+    rates = [f"{name} {rate / 1e12:.4g}" for name, rate in device.peaks.items()]
+    found = ", ".join(rates) + " TFLOP/s"
+    return found if dtype in device.peaks else f"{found}, {dtype} at the rate of fp32"
 
 
 def _bandwidths(device: Device) -> str:

@@ -94,6 +94,13 @@ def test_a_table_of_something_else_is_no_measurement(capsys, tmp_path):
     assert status == 2 and "self_ms" in err and not picture.exists()
 
 
+def test_a_dtype_that_a_card_lacks_is_said_to_run_at_another_s_rate(capsys):
+    arguments = ["--device", "k40", "--width", "200"]
+    _, out, _ = run(capsys, "roofline", "alexnet", *arguments, "--dtype", "bf16")
+    assert "bf16 at the rate of fp32" in out
+    assert "at the rate of" not in run(capsys, "roofline", "alexnet", *arguments)[1]
+
+
 @pytest.mark.parametrize("time", ["inf", "-3"])
 def test_what_is_no_time_is_refused(capsys, tmp_path, time):
     own, picture = tmp_path / "own.csv", tmp_path / "x.svg"
