@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from archscope.errors import InvalidInput
-from archscope.gallery.folder import Manifest, read_manifest
+from archscope.gallery.folder import MANIFEST, Manifest, digest, read_manifest
 
 # A number in a drawing may differ by as little as no eye sees: processors round differently.
 _TOLERANCE = 0.02  # points
@@ -24,7 +25,8 @@ def differences(root: Path, files: Mapping[str, bytes]) -> list[str]:
 
     Texts must be the same. Figures must be the same drawing: identifiers may have other names, and
     coordinates may differ by 0.02 points. Drawn by another version of matplotlib than the one that
-    is here, figures are compared by the texts in them only, since versions lay out differently.
+    is here, figures are compared by the texts in them only, since versions lay out differently. No
+    file may have another checksum than when it was written.
 
     Args:
         root: the report's folder.
@@ -42,9 +44,17 @@ def differences(root: Path, files: Mapping[str, bytes]) -> list[str]:
             found.append(f"{name} is missing")
             continue
         there = place.read_bytes()
-        if there != content:
-            found += _different(name, there.decode(), content.decode(), exact)
+        told = list(_different(name, there, content, exact)) if there != content else []
+        found += told or _altered(name, there, manifest)
     return sorted(found)
+
+
+def _altered(name: str, there: bytes, manifest: Manifest) -> Iterator[str]:
+    """What nobody sees and a checksum does: a file that was touched after it was written."""
+    if name not in manifest.files:
+        yield f"{MANIFEST}: it does not list {name}"
+    elif manifest.files[name] != digest(there):
+        yield f"{name}: it is not as it was written; {MANIFEST} has another checksum"
 
 
 def existing(root: Path) -> Manifest:
@@ -66,7 +76,13 @@ def same_matplotlib(root: Path) -> bool:
     return read_manifest(root).matplotlib == matplotlib.__version__
 
 
-def _different(name: str, there: str, made: str, exact: bool) -> Iterator[str]:
+def _different(name: str, old: bytes, new: bytes, exact: bool) -> Iterator[str]:
+    made = new.decode()
+    try:
+        there = old.decode()
+    except UnicodeDecodeError:
+        yield f"{name}: it is no text"
+        return
     if name.endswith(".svg"):
         if texts(there) != texts(made):
             missing = next((t for t in texts(made) if t not in texts(there)), None)
@@ -75,7 +91,11 @@ def _different(name: str, there: str, made: str, exact: bool) -> Iterator[str]:
         elif exact and not same_drawing(there, made):
             yield f"{name}: it is drawn differently"
     elif name.endswith(".html"):
-        if unpacked(there) != unpacked(made):
+        try:
+            same = unpacked(there) == unpacked(made)
+        except (ValueError, OSError, EOFError, zlib.error):  # of base64, of gzip
+            same = False
+        if not same:
             yield f"{name}: it holds something else"
     else:
         yield f"{name}: {_first_difference(there, made)}"
@@ -86,6 +106,8 @@ def _first_difference(there: str, made: str) -> str:
     for number, (was, now) in enumerate(zip(old, new, strict=False), start=1):
         if was != now:
             return f"line {number} is '{_short(was)}' and should be '{_short(now)}'"
+    if len(old) == len(new):
+        return "its lines end otherwise"
     return f"it has {len(old)} lines and should have {len(new)}"
 
 

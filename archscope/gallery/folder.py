@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -26,8 +27,8 @@ class Manifest:
 def write(root: Path, files: Mapping[str, bytes]) -> None:
     """Make a folder hold exactly these files, beside those that are none of the report's.
 
-    Everything is written into a folder beside first, then moved. Only files that the manifest of
-    an earlier report lists are replaced or removed.
+    Everything is written into a folder inside of it first, then moved. Only files that the manifest
+    of an earlier report lists are replaced or removed.
 
     Args:
         root: the folder; it is made if it is not there.
@@ -40,9 +41,12 @@ def write(root: Path, files: Mapping[str, bytes]) -> None:
     before = read_manifest(root)
     refuse_foreign(root, before, files)
     after = Manifest(_matplotlib(), {name: digest(content) for name, content in files.items()})
+    new = not root.exists()
     try:
         _replace(root, before, after, files)
     except OSError as error:
+        if new and root.is_dir() and not any(root.iterdir()):
+            root.rmdir()
         raise ArchscopeError(f"cannot write '{root}': {error.strerror or error}") from error
 
 
@@ -52,6 +56,8 @@ def refuse_foreign(root: Path, before: Manifest, files: Mapping[str, bytes]) -> 
         raise InvalidInput(f"'{root}' is a file; a report is a folder")
     if not root.exists() and not root.resolve().parent.is_dir():
         raise InvalidInput(f"cannot write '{root}': there is no directory {root.parent}")
+    if not os.access(root if root.exists() else root.resolve().parent, os.W_OK):
+        raise InvalidInput(f"cannot write '{root}': permission denied")
     foreign = [name for name in (*files, MANIFEST) if (root / name).exists()]
     if not before.files and foreign:
         raise InvalidInput(
@@ -97,7 +103,8 @@ def _matplotlib() -> str:
 
 def _replace(root: Path, before: Manifest, after: Manifest, files: Mapping[str, bytes]) -> None:
     root.mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=root.resolve().parent, prefix=f".{root.name}.") as folder:
+    # Inside, since the folder may be a file system of its own, from which nothing can be moved.
+    with TemporaryDirectory(dir=root, prefix=".unfinished.") as folder:
         beside = Path(folder)
         for name, content in files.items():
             (beside / name).parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import time
 
 import pytest
@@ -90,6 +91,39 @@ def test_pages_are_compared_by_what_is_packed_into_them(tmp_path):
     write(tmp_path, {"explorer.html": page(b"layers", 1)})
     assert checking.differences(tmp_path, {"explorer.html": page(b"layers", 9)}) == []
     assert checking.differences(tmp_path, {"explorer.html": page(b"others", 1)}) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("figures/a.svg", DRAWING.replace("1.25", "1.26").encode(), "another checksum"),
+        ("figures/a.svg", DRAWING.encode().replace(b"d=", b"\xff="), "it is no text"),
+        ("README.md", b"one\r\ntwo\r\n", "its lines end otherwise"),
+        ("README.md", b"one\ntwo", "its lines end otherwise"),
+    ],
+)
+def test_one_byte_that_changed_is_found_in_any_file(report, name, content, says):
+    (report / name).write_bytes(content)
+    (line,) = found(report)
+    assert line.startswith(f"{name}: ") and says in line
+
+
+def test_a_manifest_that_lost_a_file_is_found(report):
+    manifest = json.loads((report / MANIFEST).read_text())
+    del manifest["files"]["README.md"]
+    (report / MANIFEST).write_text(json.dumps(manifest))
+    assert found(report) == ["manifest.json: it does not list README.md"]
+
+
+@pytest.mark.parametrize("was, now", [("H4s", "H5s"), ("H4sI", "H4"), ('">H4s', '">!4s')])
+def test_a_page_whose_layers_cannot_be_unpacked_is_a_difference(tmp_path, was, now):
+    packed = base64.b64encode(gzip.compress(b"layers", mtime=0)).decode()
+    page = f'<script type="text/plain" id="pack-0">{packed}</script>'
+    write(tmp_path, {"explorer.html": page.encode()})
+    assert was in page
+    (tmp_path / "explorer.html").write_text(page.replace(was, now))
+    (line,) = checking.differences(tmp_path, {"explorer.html": page.encode()})
+    assert line == "explorer.html: it holds something else"
 
 
 def test_a_folder_without_a_report_is_refused(tmp_path):

@@ -1,11 +1,12 @@
 """A report takes the place of an older one, and of nothing else."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from archscope.errors import ArchscopeError, InvalidInput
-from archscope.gallery.folder import MANIFEST, read_manifest, write
+from archscope.gallery.folder import MANIFEST, read_manifest, refuse_foreign, write
 
 OLD = {"README.md": b"old", "figures/a.svg": b"a", "tables/deep/b.md": b"b"}
 NEW = {"README.md": b"new", "figures/c.svg": b"c"}
@@ -76,8 +77,6 @@ def test_a_failure_while_writing_leaves_the_old_report(tmp_path, monkeypatch):
 
 
 def test_a_report_cut_short_while_its_files_were_moved_can_be_written_again(tmp_path, monkeypatch):
-    from pathlib import Path
-
     root, real = tmp_path / "report", Path.replace
     write(root, OLD)
 
@@ -100,3 +99,33 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InvalidInput, match="is a file"):
         write(tmp_path / "file", NEW)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda place, mode: False)
+    with pytest.raises(InvalidInput, match="permission denied"):
+        refuse_foreign(tmp_path / "report", read_manifest(tmp_path / "report"), NEW)
+
+
+def test_nothing_is_moved_from_outside_of_the_folder(tmp_path, monkeypatch):
+    """It may be a file system of its own, a mounted volume for instance."""
+    root, real = tmp_path / "report", Path.replace
+
+    def within(self, target):
+        assert self.is_relative_to(root)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", within)
+    write(root, OLD)
+    write(root, NEW)
+    assert contents(root) == NEW and not list(root.glob(".*"))
+
+
+def test_a_report_that_could_not_be_written_leaves_no_empty_folder(tmp_path, monkeypatch):
+    def refuse(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
+    with pytest.raises(ArchscopeError, match="No space left"):
+        write(tmp_path / "report", NEW)
+    assert not list(tmp_path.iterdir())
