@@ -49,7 +49,7 @@ def _memory_timeline(request: Request) -> Figure:
 
     model = _only(request)
     report = analyze(model, execution=request.execution, **request.asked.arguments(model))
-    return memory_timeline(report.trace)
+    return memory_timeline(report.trace, size=request.size)
 
 
 def _layers(request: Request) -> Figure:
@@ -89,8 +89,7 @@ def _roofline(request: Request) -> Figure:
     times = own_times(request.measured[0]) if request.measured else None
     card, dtype = device_named(request.device), request.execution.get("dtype")
     trace = traced(model, card, dtype, **request.asked.arguments(model))
-    sized = {} if request.size is None else {"size": request.size}
-    return roofline(analyzed(trace, card, tf32=dtype == "tf32"), times, **sized)
+    return roofline(analyzed(trace, card, tf32=dtype == "tf32"), times, size=request.size)
 
 
 # -- paths and gradients ---------------------------------------------------------------------------
@@ -128,13 +127,13 @@ def _depth(request: Request) -> Figure:
     _expanded(request)
     stored = _stored(request, "gradient-paths")
     if stored is not None:
-        return depth(stored)
+        return depth(stored, size=request.size)
     tables = []
     for model in request.models:
         given = {**_sampled(request, model), "seeds": request.seeds}
         remark(f"{model}:")
         tables.append(gradient_paths(model, progress=remark, **given))
-    return depth(tables)
+    return depth(tables, size=request.size)
 
 
 def _gradient_flow(request: Request) -> Figure:
@@ -149,7 +148,7 @@ def _gradient_flow(request: Request) -> Figure:
     panels: dict[str, list] = {}
     for model, table in zip(request.models, tables, strict=True):
         panels.setdefault(origin(model).family or "other", []).append(table)
-    return draw(panels)
+    return draw(panels, size=request.size)
 
 
 def _through_time(request: Request) -> Figure:
@@ -167,7 +166,7 @@ def _through_time(request: Request) -> Figure:
         gradient_through_time(model, samples=request.samples, seeds=request.seeds, **options)
         for model, options in built.items()
     ]
-    return draw(static, dict(zip(request.models, measured, strict=True)))
+    return draw(static, dict(zip(request.models, measured, strict=True)), size=request.size)
 
 
 # -- many networks ---------------------------------------------------------------------------------

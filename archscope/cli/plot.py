@@ -172,10 +172,7 @@ def plot(
         style={"ops": ops, "density_lines": density_lines, "log": log},
         **given,
     )
-    drawn = figure(request)
-    if request.size is not None:
-        drawn.set_size_inches(request.size)
-    save(drawn, file)
+    save(figure(request), file)
     if request.failed:
         ctx.exit(1)
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from archscope.arguments import checked, inches
 from archscope.plots import labels
-from archscope.plots.bubbles import other_protocols
+from archscope.plots.bubbles import LONGEST_FAMILY, other_protocols
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.captions import caption, conditions
 from archscope.plots.families import looks
@@ -24,7 +24,6 @@ from archscope.plots.points import (
     drawn_rows,
     left_out,
     main_protocol,
-    names,
     points,
     shortened,
 )
@@ -63,7 +62,7 @@ def accuracy(
     Raises:
         InvalidInput: no network of the frame has an accuracy.
     """
-    found = points(_numbered(frame), "place", "top1")
+    found = points(frame.assign(place=0), "place", "top1")
     start = max(10 * floor((min(point.y for point in found) - 5) / 10), 0)
     note = f"Bars start at {start} %." if start else ""
     title = "top-1 accuracy (%)"
@@ -84,14 +83,10 @@ def density(
     Raises:
         InvalidInput: no network of the frame has an accuracy.
     """
-    found = points(_numbered(frame), "place", "top1_per_mparams")
+    found = points(frame.assign(place=0), "place", "top1_per_mparams")
     title = "top-1 accuracy density (% per million parameters)"
     page = "Accuracy per parameter"
     return _bars(frame, ax, found, title, 0, size, page, "", cost="params")
-
-
-def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(place=range(len(frame)))
 
 
 def _bars(
@@ -124,7 +119,7 @@ def _bars(
         )
         figure = finish(sheet, said, page)
         if not few:
-            _name_the_best(axes, _front_names(frame, cost), bars)
+            _name_the_best(axes, _best(frame, cost), bars)
     return figure
 
 
@@ -148,7 +143,8 @@ def _draw(
         )
     beside = max(_FEWEST_PLACES - len(bars), 0) / 2  # so that few bars are not broad ones
     axes.set_xlim(-0.7 - beside, len(bars) - 0.3 + beside)
-    axes.set_ylim(start, start + 1.12 * (max(bar.y for bar in bars) - start))
+    least, most = (edge(bar.y for bar in bars) - start for edge in (min, max))
+    axes.set_ylim(start + 1.12 * min(least, 0), start + (1.12 * max(most, 0) or 1))
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(axis="x", visible=False)
     axes.tick_params(axis="x", length=0)
@@ -195,12 +191,18 @@ def _sharing(families: Sequence[str]) -> str:
         (k for k in range(len(families), 1, -1) if len(", ".join(families[:k])) <= _KEY_LETTERS), 1
     )
     more = len(families) - most
-    return ", ".join(families[:most]) + (f", {more} more" if more else "")
+    return ", ".join(shortened(name, LONGEST_FAMILY) for name in families[:most]) + (
+        f", {more} more" if more else ""
+    )
 
 
 def _protocols(bars: Sequence[Point]) -> list[Block]:
     entries = [
-        Entry((patch(hatch=_HATCHES[index % len(_HATCHES)]),), name or "protocol not stated", 16)
+        Entry(
+            (patch(hatch=_HATCHES[index % len(_HATCHES)]),),
+            shortened(name, LONGEST_FAMILY) or "protocol not stated",
+            16,
+        )
         for index, name in enumerate(other_protocols(bars))
     ]
     return [Block("other protocols", tuple(entries))] if entries else []
@@ -213,7 +215,7 @@ def _name_the_best(axes: Axes, best: set[str], bars: Sequence[Point]) -> None:
     wanted: list[labels.Label] = []
     for place, bar in enumerate(bars):
         x, y = (axes.transData.transform((place, bar.y)) - axes.bbox.p0) * inches
-        if bar.name in best:
+        if bar.model in best:
             wanted.append(labels.Label(bar.name, len(spots)))
         spots.append(labels.Bubble(float(x), float(y), 0.1))
         below = range(1, int(min(y, 20 * _BODY) // _BODY))
@@ -221,10 +223,9 @@ def _name_the_best(axes: Axes, best: set[str], bars: Sequence[Point]) -> None:
     labels.write(axes, labels.plan(axes, wanted, spots, 6.0))
 
 
-def _front_names(frame: pd.DataFrame, cost: str) -> set[str]:
-    """Those that no other beats in both accuracy and a cost."""
-    data = frame.assign(name=names(frame))
-    if cost not in data:
+def _best(frame: pd.DataFrame, cost: str) -> set[str]:
+    """The models that no other beats in both accuracy and a cost."""
+    if cost not in frame:
         return set()
-    found = points(data, cost, "top1")
-    return {point.name for point in front(found, main_protocol(p.protocol for p in found))}
+    found = points(frame, cost, "top1")
+    return {point.model for point in front(found, main_protocol(p.protocol for p in found))}

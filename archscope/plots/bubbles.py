@@ -23,10 +23,11 @@ from archscope.plots import labels
 from archscope.plots.captions import caption as sentences
 from archscope.plots.families import Look, looks
 from archscope.plots.key import Block, Entry, dot, ring, stroke, written
-from archscope.plots.points import Point, listed, main_protocol
+from archscope.plots.points import Point, listed, main_protocol, shortened
 from archscope.plots.sheet import Sheet, finish, too_small
 from archscope.plots.style import GREY, WIDE
 
+LONGEST_FAMILY = 28  # characters in the key
 MOST_NAMED = 40  # networks in a full-width figure; of more, only those of the front have names
 _LARGEST = 0.115  # diameter of the largest bubble in widths of the panel
 _TALLEST = 0.32  # diameter in heights of the panel
@@ -134,7 +135,7 @@ def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], wei
     remarks = [
         Entry(
             (ring(fc="none", ec=GREY, lw=0.7, ls=_DASHES[index % len(_DASHES)]),),
-            f"hollow: {name or 'protocol not stated'}",
+            f"hollow: {shortened(name, LONGEST_FAMILY) or 'protocol not stated'}",
         )
         for index, name in enumerate(other_protocols(points))
     ]
@@ -158,7 +159,7 @@ def _family_block(points: Sequence[Point]) -> Block:
                 ),
                 dot(marker=look[name].marker, ms=3.4, mfc=look[name].colour, mec="white", mew=0.4),
             ),
-            name,
+            shortened(name, LONGEST_FAMILY),
         )
         for name in sorted(counted)
     ]

@@ -11,6 +11,10 @@ from archscope.plots.points import listed, text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from archscope.trace.records import Trace
+
+_ABOUT = ["device", "torch", "date"]  # of measured gradients
+
 CONVENTIONS = {
     "flops": (
         "FLOPs: 2 per multiply-accumulate, plus bias, normalisation, activation, pooling, softmax "
@@ -57,6 +61,29 @@ def measured(frame: pd.DataFrame) -> str:
     return f"Measured on {', '.join([where, *versions, when])}."
 
 
+def run(trace: Trace) -> str:
+    """Inputs, batch and mode of one run."""
+    inputs = listed(
+        [f"{'x'.join(map(str, s)) or 'scalar'} {dtype}" for _, s, dtype in trace.inputs]
+    )
+    optimizer = trace.options.get("optimizer")
+    update = f", optimizer {optimizer}" if optimizer else ""
+    return f"Input {inputs or 'none'}, batch {trace.batch}, {trace.mode}{update}."
+
+
+def gradients(tables: Sequence[pd.DataFrame]) -> str:
+    """Where and when gradients were measured, if the tables know, and at which inputs."""
+    import pandas as pd
+
+    about = pd.DataFrame([{n: t.attrs.get(n) for n in _ABOUT} for t in tables], columns=_ABOUT)
+    told = dict.fromkeys(text(table.attrs["conditions"]) for table in tables)
+    # A stored table's conditions end with what the first sentence says.
+    runs = list(dict.fromkeys(line.partition(", measured on ")[0] for line in told if line))
+    found = "; ".join(runs)
+    where = measured(about) if about["date"].notna().any() else ""
+    return caption(where, f"{found[:1].upper()}{found[1:]}." if found else "")
+
+
 def disturbances(frame: pd.DataFrame) -> str:
     """A sentence on rows that something made slower."""
     if "disturbed" not in frame:
@@ -72,7 +99,14 @@ def _values(frame: pd.DataFrame, column: str) -> Sequence[Any]:
     """What a column has, each value once."""
     if column not in frame:
         return []
-    return list(dict.fromkeys(value for value in frame[column] if _known(value)))
+    plain = (_plain(value) for value in frame[column])
+    return list(dict.fromkeys(value for value in plain if _known(value)))
+
+
+def _plain(value: Any) -> Any:
+    """Shapes that came out of a file are lists or arrays."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _known(value: Any) -> bool:
@@ -81,12 +115,13 @@ def _known(value: Any) -> bool:
 
 def _sample(shape: Any) -> str:
     """The shape of one sample: 3x224x224; a stored table has shapes as text, 1x3x224x224."""
-    sizes = str(shape).split("x") if isinstance(shape, str) else [str(size) for size in shape]
+    sizes = [str(size) for size in shape] if isinstance(shape, tuple) else str(shape).split("x")
     return "x".join(sizes[1:] or sizes)
 
 
-def _publisher(source: str) -> str:
+def _publisher(source: Any) -> str:
     """The paper, site or file without its table, page or entry."""
+    source = str(source)
     if source.startswith(("github.com/", "gist.github.com/", "torchvision")):
         return source.split(" ")[0]
     return source.partition(": ")[0].partition(", Table")[0].partition(", Fig")[0]

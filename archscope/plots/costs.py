@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def memory_vs_params(
         peak_mib=frame["peak_bytes"].astype("float64") / _MIB,
     )
     found = points(data, "weights_mib", "peak_mib")
-    found = [Point(p.name, p.family, p.x, p.y) for p in found]  # no accuracy, no protocol
+    found = [replace(p, protocol="", disturbed="") for p in found]  # no accuracy, no protocol
     line = linear_fit(found)
     lines = [] if line is None else [line_entry(_FIT, equation(*line))]
     wide = bubbles.wide_range([point.x for point in found])
@@ -220,7 +221,7 @@ def timeline(
         data = frame.assign(peak_bytes=frame["peak_bytes"].astype("float64") / _MIB)
     found = points(data, "year", column, "params")
     if column != "top1":
-        found = [Point(p.name, p.family, p.x, p.y, p.weight) for p in found]
+        found = [replace(p, protocol="", disturbed="") for p in found]
     main = main_protocol(point.protocol for point in found)
     wide = column != "top1" and bubbles.wide_range([point.y for point in found])
     with styled(fine=True):

@@ -158,7 +158,7 @@ def memory_vs_batch(
         "Memory versus batch size",
         ax,
         size,
-        log=True,
+        log=bool((data["peak_mib"].dropna() > 0).all()),
     )
 
 
@@ -212,20 +212,24 @@ def curves(frame: pd.DataFrame, x: str, y: str) -> list[Curve]:
     """A curve per network, in the frame's order; rows without figures make no point.
 
     Raises:
-        InvalidInput: no row has both.
+        InvalidInput: no row has both, or rows of one network contradict each other.
     """
-    found: dict[str, list[tuple[float, float, bool]]] = {}
-    families: dict[str, str] = {}
+    found: dict[str, dict[float, tuple[float, float, bool]]] = {}
+    looks: dict[str, tuple[str, str]] = {}
     for row, name in zip(frame.to_dict("records"), names(frame), strict=True):
-        at, value = number(row[x]), number(row[y])
+        at, value, model = number(row[x]), number(row[y]), str(row["model"])
         if at is not None and value is not None:
-            families[name] = family(row)
-            found.setdefault(name, []).append((at, value, bool(text(row.get("disturbed")))))
+            looks[model] = (name, family(row))
+            spot = (at, value, bool(text(row.get("disturbed"))))
+            if found.setdefault(model, {}).setdefault(at, spot) != spot:
+                raise InvalidInput(
+                    f"{name} has several rows with {x} {at:g}; keep those of one device and setting"
+                )
     if not found:
         raise InvalidInput(f"no row of the frame has {x} and {y}")
     return [
-        Curve(name, families[name], *map(tuple, zip(*sorted(spots), strict=True)))
-        for name, spots in found.items()
+        Curve(*looks[model], *map(tuple, zip(*sorted(spots.values()), strict=True)))
+        for model, spots in found.items()
     ]
 
 
@@ -240,28 +244,28 @@ def _curves(
     *,
     log: bool,
 ) -> Figure:
-    style = _styles(lines)
+    styles = _styles(lines)
     with styled(fine=True):
         sheet = begin(ax, size)
         (axes,) = sheet.panels
-        for line in lines:
-            axes.plot(line.xs, line.ys, gid=f"curve {line.name}", **style[line.name])
+        for line, style in zip(lines, styles, strict=True):
+            axes.plot(line.xs, line.ys, gid=f"curve {line.name}", **style)
             at = [k for k, was in enumerate(line.disturbed) if was]
             xs, ys = [line.xs[k] for k in at], [line.ys[k] for k in at]
             axes.plot(xs, ys, ls="", marker="x", ms=6, color="#000000", zorder=4)
         axes.set(xlabel=VARIABLES[variable], ylabel=title)
         _scales(axes, lines, log, doubling=variable == "batch")
-        sheet.key += _key(lines, style)
+        sheet.key += _key(lines, styles)
         return finish(sheet, said, page)
 
 
-def _styles(lines: Sequence[Curve]) -> Mapping[str, dict[str, Any]]:
+def _styles(lines: Sequence[Curve]) -> list[dict[str, Any]]:
     """The hue of the family; marker and dashes tell its members apart."""
     members: dict[str, count] = {}
-    found = {}
+    found = []
     for line in lines:
         place = next(members.setdefault(hue(line.family), count()))
-        found[line.name] = {
+        style = {
             "color": hue(line.family),
             "marker": MARKERS[place % len(MARKERS)],
             "ls": LINES[place % len(LINES)],
@@ -270,14 +274,15 @@ def _styles(lines: Sequence[Curve]) -> Mapping[str, dict[str, Any]]:
             "mec": "white",
             "mew": 0.3,
         }
+        found.append(style)
     return found
 
 
-def _key(lines: Sequence[Curve], style: Mapping[str, dict[str, Any]]) -> list[Block]:
-    shown = sorted(lines, key=lambda line: -line.ys[-1])
+def _key(lines: Sequence[Curve], styles: Sequence[Mapping[str, Any]]) -> list[Block]:
+    shown = sorted(zip(lines, styles, strict=True), key=lambda pair: -pair[0].ys[-1])
     entries = []
-    for line in shown:
-        look = dict(style[line.name])
+    for line, style in shown:
+        look = dict(style)
         marker = {name: look.pop(name) for name in ("marker", "ms", "mec", "mew")}
         drawn = (
             stroke([0, 18], [4.5, 4.5], **look),
@@ -287,7 +292,8 @@ def _key(lines: Sequence[Curve], style: Mapping[str, dict[str, Any]]) -> list[Bl
     remarks = []
     if any(any(line.disturbed) for line in lines):
         remarks = [Block("", (Entry((dot(marker="x", ms=5, color="#000000"),), "disturbed"),))]
-    return [Block("network", tuple(entries), tuple(line.ys[-1] for line in shown)), *remarks]
+    weights = tuple(line.ys[-1] for line, _ in shown)
+    return [Block("network", tuple(entries), weights), *remarks]
 
 
 def _scales(axes: Axes, lines: Sequence[Curve], log: bool, *, doubling: bool) -> None:
@@ -301,7 +307,8 @@ def _scales(axes: Axes, lines: Sequence[Curve], log: bool, *, doubling: bool) ->
         axes.set_yscale("log")
         log_ticks(axes.yaxis, 10)
     else:
-        axes.set_ylim(0, 1.08 * max(y for line in lines for y in line.ys))
+        least, most = (edge(y for line in lines for y in line.ys) for edge in (min, max))
+        axes.set_ylim(1.08 * min(least, 0), 1.08 * max(most, 0) or 1)
         axes.yaxis.set_major_locator(MaxNLocator(7))
     axes.yaxis.set_major_formatter(plain_number)
     axes.grid(axis="x", visible=False)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -15,9 +14,8 @@ from archscope.arguments import checked, inches, texts
 from archscope.errors import InvalidInput
 from archscope.plots.captions import caption
 from archscope.plots.key import Block, Entry, patch
-from archscope.plots.labels import text_width
 from archscope.plots.points import number, text
-from archscope.plots.sheet import begin, finish
+from archscope.plots.sheet import begin, finish, fitting
 from archscope.plots.spans import parts
 from archscope.plots.style import COLOURS, GREY, styled
 from archscope.plots.tables import axes, layer_costs
@@ -113,18 +111,9 @@ def layers(
         sheet.key.append(Block("kind", tuple(entries)))
         model = text(frame.attrs.get("model"))
         if model:
-            title = _fitting(model, sheet.width)
+            title = fitting(model, sheet.width)
             sheet.panels[0].set_title(title, loc="left", parse_math=False)
         return finish(sheet, caption(text(frame.attrs.get("conditions"))), f"{model} by layer")
-
-
-def _fitting(title: str, width: float) -> str:
-    """A title without its middle where it is longer than the axes."""
-    size = rcParams["axes.titlesize"]
-    most = int(0.7 * width / text_width(title, size) * len(title))
-    if most >= len(title):
-        return title
-    return f"{title[: most // 2]}…{title[-(most // 2) :]}"
 
 
 def _chosen(frame: pd.DataFrame, columns: Sequence[str] | None) -> list[str]:

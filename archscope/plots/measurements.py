@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from archscope.errors import InvalidInput
 from archscope.plots.points import listed
+from archscope.plots.tables import column_of_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +23,17 @@ def measured_only(frame: pd.DataFrame, column: str, kind: str, command: str) -> 
         command: of archscope, which measures it.
 
     Raises:
-        InvalidInput: no row was; the message names the command.
+        InvalidInput: no row was, the message names the command; or one has no number above 0.
     """
     if column not in frame or frame[column].isna().all():
         raise not_measured(kind, command)
-    return frame[frame[column].notna()]
+    column_of_numbers("frame", frame, column)
+    found = frame[frame[column].notna()]
+    wrong = found[~found[column].astype("float64").between(0, inf, inclusive="neither")]
+    if len(wrong):
+        model, value = wrong.iloc[0][["model", column]]
+        raise InvalidInput(f"the {column} of {model} is {value}; what is measured is above 0")
+    return found
 
 
 def not_measured(kind: str, command: str) -> InvalidInput:

@@ -9,12 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from archscope.analyzers.memory import bytes_by_kind, peak
-from archscope.arguments import checked, recorded
+from archscope.arguments import checked, inches, recorded
 from archscope.errors import ArchscopeError
+from archscope.plots.captions import caption, run
 from archscope.plots.files import save
-from archscope.plots.picture import Picture
+from archscope.plots.key import Block, Entry, patch
+from archscope.plots.points import shown_name
+from archscope.plots.sheet import begin, finish, fitting
 from archscope.plots.spans import Span, parts, spans
-from archscope.plots.style import styled
+from archscope.plots.style import GREY, styled
+from archscope.plots.tables import axes as given_axes
 from archscope.report.numbers import memory as in_bytes
 from archscope.trace.records import Trace
 
@@ -29,27 +33,31 @@ _COLOURS = {
     "temporaries": "#E69F00",
 }
 _MOST_LABELS = 26
+_SIZE = (7.0, 3.8)  # inches
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
 
 
-@checked(trace=recorded)
-def timeline(trace: Trace) -> Figure:
+@checked(trace=recorded, ax=given_axes, size=inches)
+def timeline(
+    trace: Trace, ax: Axes | None = None, *, size: tuple[float, float] | None = None
+) -> Figure:
     """Bytes alive during every operator, by kind, with layers, phases and the peak marked.
 
     Args:
         trace: a run of any length.
+        ax: axes to draw into; a figure of its own by default.
+        size: of its own figure, inches.
     """
     curves, top = bytes_by_kind(trace), peak(trace)
     unit, scale = next((u for u in _UNITS if top.bytes >= u[1]), _UNITS[-1])
-    with styled():
-        figure = Picture(figsize=(9, 4.5), layout="constrained")
-        axes = figure.subplots()
+    with styled(fine=True):
+        sheet = begin(ax, size or _SIZE)
+        (axes,) = sheet.panels
         edges = range(len(trace.ops) + 1)
         shown = [kind for kind in _COLOURS if any(curves[kind])]
         axes.stackplot(
             edges,
             [[y / scale for y in (*curves[kind], *curves[kind][-1:])] for kind in shown],
-            labels=shown,
             colors=[_COLOURS[kind] for kind in shown],
             step="post",
             linewidth=0,
@@ -62,15 +70,14 @@ def timeline(trace: Trace) -> Figure:
         _mark_layers(axes, trace)
         _mark_phases(axes, trace)
         _mark_peak(axes, trace, top.op, top.bytes / scale, _where(top.operator, top.layer))
-        handles, labels = axes.get_legend_handles_labels()
-        axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5))
-        optimizer = trace.options.get("optimizer")
-        update = f", {optimizer}" if optimizer else ""
-        axes.set_title(
-            f"{trace.model}, {trace.mode}{update}, batch {trace.batch}: peak {in_bytes(top.bytes)}",
-            loc="left",
+        entries = [Entry((patch(_COLOURS[kind]),), kind, 16) for kind in reversed(shown)]
+        sheet.key.append(Block("memory", tuple(entries)))
+        title = f"{shown_name(trace.model)}: peak {in_bytes(top.bytes)}"
+        axes.set_title(fitting(title, sheet.width), loc="left", parse_math=False)
+        said = (
+            "Memory is derived: bytes alive while each operator runs, as the program asks for them."
         )
-    return figure
+        return finish(sheet, caption(said, run(trace)), "Memory over one run")
 
 
 def save_timeline(trace: Trace, path: str | Path) -> None:
@@ -100,7 +107,8 @@ def _mark_peak(axes: Axes, trace: Trace, op: int, height: float, where: str) -> 
         textcoords="offset points",
         ha="left" if left else "right",
         va="bottom",
-        fontsize=9,
+        fontsize=7,
+        parse_math=False,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
     )
 
@@ -122,8 +130,8 @@ def _mark_phases(axes: Axes, trace: Trace) -> None:
             textcoords="offset points",
             ha="center",
             va="top",
-            fontsize=9,
-            color="#555555",
+            fontsize=7,
+            color=GREY,
         )
 
 
@@ -137,7 +145,8 @@ def _mark_layers(axes: Axes, trace: Trace) -> None:
         [(span.start + span.end) / 2 for span in room],
         [span.label for span in room],
         rotation=90 if len(room) > 8 else 0,
-        fontsize=8,
+        fontsize=6.5,
+        parse_math=False,
     )
     axes.tick_params(axis="x", which="major", length=0)
     axes.tick_params(axis="x", which="minor", length=5)

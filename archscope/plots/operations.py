@@ -180,7 +180,7 @@ def _against(
     every = [point for panel in panels for point in panel]
     wide, tall = (bubbles.wide_range([at(p) for p in every]) for at in (_across, _up))
     if fitted:  # the line is straight on two axes of one kind
-        wide = tall = wide or tall
+        wide = tall = (wide or tall) and min(min(p.x, p.y) for p in every) > 0
     across = Axis(title, wide, from_zero=fitted)
     up = Axis(OPERATIONS[ops], tall, from_zero=True)
     with styled(fine=True):
@@ -280,7 +280,9 @@ def front(found: list[Point], protocol: str) -> tuple[Point, ...]:
 def _density_lines(axes: Axes, across: Axis) -> None:
     """Lines through the origin, in 1, 2, 5 steps of % per giga-operation, named at their tops."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    first = floor(log10(low / right))
+    if min(high, right) <= 0:
+        return
+    first = floor(log10(max(low, high / 1e4) / right))
     last = ceil(log10(high / max(left, right / 1e4)))
     nearest = np.inf  # in pixels, of the line before, to the right
     for slope in (m * 10.0**e for e in range(first, last + 1) for m in (1, 2, 5)):

@@ -29,6 +29,7 @@ class Point:
     weight: float = 0.0  # what the area stands for; 0 where it stands for nothing
     protocol: str = ""
     disturbed: str = ""
+    model: str = ""  # the reference, which two networks never share as they may a shortened name
 
 
 def points(frame: pd.DataFrame, x: str, y: str, weight: str = "") -> list[Point]:
@@ -40,7 +41,7 @@ def points(frame: pd.DataFrame, x: str, y: str, weight: str = "") -> list[Point]
 
     Raises:
         UnknownName: the frame has no such column.
-        InvalidInput: no row has all figures.
+        InvalidInput: no row has all figures, or a weight is negative.
     """
     columns = [column for column in (x, y, weight) if column]
     for column in columns:
@@ -50,16 +51,19 @@ def points(frame: pd.DataFrame, x: str, y: str, weight: str = "") -> list[Point]
     for row, name in zip(frame.to_dict("records"), names(frame), strict=True):
         values = [number(row[column]) for column in columns]
         if all(value is not None for value in values):
+            if weight and values[-1] < 0:  # type: ignore[operator]
+                raise InvalidInput(f"{name} has {weight} {row[weight]}; no area is below 0")
             found.append(Point(name, family(row), *values, **_marks(row)))  # type: ignore[arg-type]
     if not found:
         lacking = [name for name in columns if frame[name].isna().all()] or columns
         hint = "; give a table of accuracies" if "top1" in lacking else ""
         raise InvalidInput(f"no network here has {' and '.join(lacking)}{hint}")
-    return found
+    return list(dict.fromkeys(found))  # the same row twice is one network
 
 
 def _marks(row: dict[Any, Any]) -> dict[str, str]:
-    return {"protocol": text(row.get("protocol")), "disturbed": text(row.get("disturbed"))}
+    marks = {name: text(row.get(name)) for name in ("protocol", "disturbed")}
+    return marks | {"model": str(row["model"])}
 
 
 def family(row: dict[Any, Any]) -> str:
@@ -86,12 +90,18 @@ def names(frame: pd.DataFrame) -> list[str]:
     prefixes = {model.partition(":")[0] if ":" in model else "" for model in models}
     if len(prefixes) == 1 and "" not in prefixes:
         models = [model.partition(":")[2] or model for model in models]
-    return [shortened(" ".join(model.split()), _LONGEST_NAME) for model in models]
+    return [shown_name(model) for model in models]
+
+
+def shown_name(model: object) -> str:
+    """A name in one line, without its middle where it is long."""
+    return shortened(" ".join(str(model).split()), _LONGEST_NAME)
 
 
 def shortened(name: str, most: int) -> str:
-    """A name of at most so many characters."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """A name of at most so many characters; networks of one file differ at the end."""
+    tail = most // 2
+    return name if len(name) <= most else f"{name[: most - 1 - tail]}…{name[-tail:]}"
 
 
 def main_protocol(protocols: Iterable[str]) -> str:
@@ -117,15 +127,19 @@ def per_image(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 def drawn_rows(frame: pd.DataFrame, drawn: Sequence[Point]) -> pd.DataFrame:
     """The rows of networks that are drawn, of which the caption speaks."""
-    shown = {point.name for point in drawn}
-    return frame[[name in shown for name in names(frame)]]
+    shown = {point.model for point in drawn}
+    return frame[[str(model) in shown for model in frame["model"]]]
 
 
 def left_out(frame: pd.DataFrame, drawn: Sequence[Point], why: str) -> str:
     """A sentence on the networks that are not drawn; nothing if all are."""
-    shown = {point.name for point in drawn}
-    missing = list(dict.fromkeys(name for name in names(frame) if name not in shown))
-    return f"Not shown, {why}: {listed(missing)}." if missing else ""
+    shown = {point.model for point in drawn}
+    missing = {
+        str(model): name
+        for model, name in zip(frame["model"], names(frame), strict=True)
+        if str(model) not in shown
+    }
+    return f"Not shown, {why}: {listed(list(missing.values()))}." if missing else ""
 
 
 def listed(items: Sequence[str], most: int = _MOST_LISTED) -> str:

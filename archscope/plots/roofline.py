@@ -17,7 +17,9 @@ from archscope.devices import Device
 from archscope.errors import InvalidInput
 from archscope.plots.labels import Bubble, Label, plan, text_width, write
 from archscope.plots.picture import Picture
+from archscope.plots.sheet import begin, give_way, keep_inside
 from archscope.plots.style import COLOURS, GREY, WIDE, styled
+from archscope.plots.tables import axes as given_axes
 from archscope.plots.tables import own_times, rooflines
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _NAMED = 4  # layers
 _LARGEST = 1.0  # points for every inch of width, radius of the layer that takes the most time
 _SMALLEST = 1.2
 _LETTERS, _TITLE = 6.5, 8.0
+_SIZE = (6.0, 4.2)  # inches
 _LEFT = 0.58  # inches for the rates and their name
 
 
@@ -54,12 +57,13 @@ def _radii(dots: Sequence[_Dot], width: float) -> list[float]:
     return [max(_LARGEST * width * sqrt(dot.share / most), _SMALLEST) for dot in dots]
 
 
-@checked(frame=rooflines, measured=own_times, size=inches)
+@checked(frame=rooflines, measured=own_times, ax=given_axes, size=inches)
 def roofline(
     frame: pd.DataFrame,
     measured: pd.DataFrame | None = None,
+    ax: Axes | None = None,
     *,
-    size: tuple[float, float] = (6.0, 4.2),
+    size: tuple[float, float] | None = None,
 ) -> Figure:
     """Every layer's arithmetic intensity and rate, under the ceilings of a device.
 
@@ -68,7 +72,8 @@ def roofline(
         measured: the layers' own times, columns ``path`` and ``self_ms``, of a run on that device,
             as ``archscope latency --layers --format csv`` writes them. Then a full dot is what was
             measured and a ring above it what the roof allows.
-        size: width and height in inches; 3.3 is a paper's column.
+        ax: axes to draw into; a figure of its own by default.
+        size: of its own figure, inches; 3.3 is the width of a paper's column.
 
     Returns:
         A log-log picture. A dot's area is its layer's share of the time. Layers that compute
@@ -79,23 +84,47 @@ def roofline(
     """
     device = _device(frame)
     dots = _dots(frame, measured)
-    narrow = size[0] < WIDE
     with styled(fine=True):
-        figure = Picture(figsize=size)
-        axes = figure.subplots()
-        # Fixed, not by a layout engine: names are placed in axes whose size is final.
-        words = max(text_width(text, _LETTERS) for text in _levels(device).values()) / 72
-        left, right = _LEFT / size[0], 1 - (words + 0.1) / size[0]
-        top = 1 - (0.5 if narrow else 0.26) / size[1]
-        figure.subplots_adjust(left, (1.22 if narrow else 0.98) / size[1], right, top)
+        axes = _begin(device, *(size or _SIZE)) if ax is None else _given(ax, device)
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        width = figure.get_figwidth() if ax is None else axes.bbox.width / figure.dpi + 1.2
+        narrow = width < WIDE
         colours = _colours(dots)
         _limit(axes, dots, device, frame.attrs["dtype"])
+        _legend(axes, colours, measured is not None, narrow)
+        _words(axes, frame, width, narrow)
+        if ax is not None:
+            keep_inside(axes)
         avoid = _draw_ceilings(axes, device, frame.attrs["dtype"])
-        _draw_dots(axes, dots, _radii(dots, size[0]), colours)
-        _name(axes, dots, _radii(dots, size[0]), avoid)
-        _legend(figure, axes, colours, measured is not None, narrow)
-        _words(figure, frame, dots, narrow)
+        _draw_dots(axes, dots, _radii(dots, width), colours)
+        _name(axes, dots, _radii(dots, width), avoid)
+        if ax is None:
+            words = _footnote(frame, dots, narrow)
+            figure.text(0.02, 0.02, words, fontsize=6, color=GREY, va="bottom", wrap=True)
     return figure
+
+
+def _begin(device: Device, width: float, height: float) -> Axes:
+    """Axes of a figure of our own: fixed, since names are placed in axes whose size is final."""
+    figure = Picture(figsize=(width, height))
+    words = _words_beside(device) / 72
+    below, above = (1.22, 0.5) if width < WIDE else (0.98, 0.26)
+    edges = (_LEFT / width, below / height, 1 - (words + 0.1) / width, 1 - above / height)
+    figure.subplots_adjust(*edges)
+    return figure.subplots()
+
+
+def _given(ax: Axes, device: Device) -> Axes:
+    """The caller's, laid out."""
+    (axes,) = begin(ax, None).panels
+    give_way(axes, _words_beside(device) + 8)
+    return axes
+
+
+def _words_beside(device: Device) -> float:
+    """Points that the names of the ceilings take at the right."""
+    return max(text_width(text, _LETTERS) for text in _levels(device).values())
 
 
 def _dots(frame: pd.DataFrame, measured: pd.DataFrame | None) -> list[_Dot]:
@@ -305,9 +334,7 @@ def _name(
     write(axes, plan(axes, labels, bubbles, _LETTERS))
 
 
-def _legend(
-    figure: Figure, axes: Axes, colours: dict[str, str], measured: bool, narrow: bool
-) -> None:
+def _legend(axes: Axes, colours: dict[str, str], measured: bool, narrow: bool) -> None:
     marks = [
         Line2D([], [], ls="", marker="o", ms=5, color=colour, label=kind)
         for kind, colour in colours.items()
@@ -319,7 +346,7 @@ def _legend(
     axes.legend(
         handles=marks,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.4 / (axes.get_position().height * figure.get_figheight())),
+        bbox_to_anchor=(0.5, -0.4 * axes.figure.dpi / axes.bbox.height),
         ncols=columns,
         fontsize=_LETTERS,
         handletextpad=0.2,
@@ -327,9 +354,8 @@ def _legend(
     )
 
 
-def _words(figure: Figure, frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bool) -> None:
-    """Axes, title, and what is not on the picture."""
-    (axes,) = figure.axes
+def _words(axes: Axes, frame: pd.DataFrame, width: float, narrow: bool) -> None:
+    """Titles of the axes and of the picture."""
     attrs = frame.attrs
     axes.set_xlabel("arithmetic intensity (FLOP/B)")
     axes.set_ylabel("FLOP/s")
@@ -343,11 +369,9 @@ def _words(figure: Figure, frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bo
         lines = [attrs["model"], attrs["device"].title, run]
     else:
         lines = [f"{attrs['model']} on {attrs['device'].title}; {run}"]
-    room = 72 * (figure.get_figwidth() - _LEFT) - 4
+    room = 72 * (width - _LEFT) - 4
     size = min(_TITLE, *(_TITLE * room / text_width(line, _TITLE) for line in lines))
     axes.set_title("\n".join(lines), loc="left", fontsize=size, parse_math=False)
-    words = _footnote(frame, dots, narrow)
-    figure.text(0.02, 0.02, words, fontsize=6, color=GREY, va="bottom", wrap=True)
 
 
 def _footnote(frame: pd.DataFrame, dots: Sequence[_Dot], narrow: bool) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from math import inf
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -32,6 +34,7 @@ _FEWEST = 10  # entries that a block which may be shortened keeps
 _MOST = 60  # lines of such a block, however large the figure
 _UNDER = 0.4  # of the figure's height, at most, for a key that can be shortened
 _LEAST_PANEL = 36.0  # points
+_LEAST_SHARE = 0.4  # of the caller's axes, which give way to the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,11 @@ def finish(
     if not sheet.own:
         if sheet.drawn is None:
             sheet.drawn = _key_beside(sheet)
-        figure.draw_without_rendering()
+        for _ in range(2):  # the second time with the room that names of bars, say, have left
+            _wrap_titles(sheet)
+            for panel in sheet.panels:
+                keep_inside(panel)
+            figure.draw_without_rendering()
         settle()
         return figure
     figure.set_label(title)
@@ -191,7 +198,8 @@ def _caption(figure: Figure, caption: str, width: float, height: float) -> float
     """Write it at the foot of the figure; the points that it takes."""
     for old in [text for text in figure.texts if text.get_gid() == "caption"]:
         old.remove()
-    lines = wrapped(caption, 0.9 * (width - 4 * _MARGIN), _CAPTION_SIZE)  # hinted letters are wider
+    room = 0.9 * (width - 4 * _MARGIN)  # hinted letters are wider
+    lines = wrapped(caption, room, _CAPTION_SIZE, breaking=True)
     if not lines:
         return 0.0
     figure.text(
@@ -255,14 +263,55 @@ def _lengths(blocks: Sequence[Block]) -> range:
 
 
 def _key_beside(sheet: Sheet) -> Key:
-    """In the caller's figure: right of the last panel."""
+    """In the caller's figure: right of the last panel, which gives way to it."""
     if not sheet.key:
         return Key(None)
     axes = sheet.panels[-1]
-    box = _anchored(stacked(sheet.key))
-    _place(box, (1.03, 1), axes.transAxes)
+    height = 72 * axes.bbox.height / sheet.figure.dpi
+    for most in _lengths(sheet.key):
+        stack = stacked([block.shortened(most) for block in sheet.key])
+        wide, tall = _extent(stack, sheet.figure)
+        if tall <= height:
+            break
+    give_way(axes, wide + 2 * _MARGIN)
+    box = _anchored(stack)
+    _place(box, (1 + _MARGIN * sheet.figure.dpi / 72 / axes.bbox.width, 1), axes.transAxes)
     axes.add_artist(box)
     return Key(box)
+
+
+def give_way(axes: Axes, points: float) -> None:
+    """Leave so much room at the right of the caller's axes, as for a colour bar.
+
+    A layout engine does so by itself.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    if figure.get_layout_engine() is None:
+        place = axes.get_position()
+        left = max(1 - points * figure.dpi / 72 / axes.bbox.width, _LEAST_SHARE)
+        axes.set_position((place.x0, place.y0, left * place.width, place.height))
+
+
+def keep_inside(axes: Axes) -> None:
+    """Draw in the edges of the caller's axes where their names would leave the figure.
+
+    A layout engine does so by itself.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    if figure.get_layout_engine() is not None:
+        return
+    taken = axes.get_tightbbox()
+    assert taken is not None
+    wide, tall = figure.bbox.size
+    place = axes.get_position()
+    taken = taken.padded(_MARGIN * figure.dpi / 72)  # hinted letters are wider
+    left, low = max(-taken.x0 / wide, 0), max(-taken.y0 / tall, 0)
+    right, high = max(taken.x1 / wide - 1, 0), max(taken.y1 / tall - 1, 0)
+    inner = (place.width - left - right, place.height - low - high)
+    least = (_LEAST_SHARE * place.width, _LEAST_SHARE * place.height)
+    axes.set_position((place.x0 + left, place.y0 + low, *map(max, inner, least)))
 
 
 def _place(box: AnchoredOffsetbox, corner: tuple[float, float], transform: Transform) -> None:
@@ -287,13 +336,35 @@ def _extent(box: OffsetBox, figure: Figure) -> tuple[float, float]:
     return bounds.width * 72 / figure.dpi, bounds.height * 72 / figure.dpi
 
 
-def wrapped(text: str, width: float, size: float) -> list[str]:
-    """A text in lines of at most so many points."""
+def fitting(title: str, width: float) -> str:
+    """A title of axes without its middle where it is longer than a figure of so many points."""
+    size = rcParams["axes.titlesize"]
+    most = int(0.7 * width / max(text_width(title, size), 1e-9) * len(title))
+    if most >= len(title):
+        return title
+    return f"{title[: most // 2]}…{title[-(most // 2) :]}"
+
+
+def wrapped(text: str, width: float, size: float, *, breaking: bool = False) -> list[str]:
+    """A text in lines of at most so many points; a longer word is a line, or broken into some."""
+
+    def part(word: str) -> list[str]:
+        return _broken(word, width, size) if breaking else [word]
+
     lines: list[str] = []
-    for word in text.split():
+    for word in chain.from_iterable(part(word) for word in text.split()):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
+
+
+def _broken(word: str, width: float, size: float) -> list[str]:
+    """A word in parts that fit: the path of a file, say."""
+    most = int(len(word) * width / max(text_width(word, size), 1e-9))
+    if most >= len(word):
+        return [word]
+    most = max(int(0.9 * most), 1)  # letters are not all of one width
+    return [word[start : start + most] for start in range(0, len(word), most)]

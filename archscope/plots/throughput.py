@@ -51,6 +51,7 @@ def accuracy_vs_throughput(
     """
     data = measured_only(frame, "throughput_per_s", "accuracy-vs-throughput", "latency")
     data = per_image(data, ("flops",))
+    points(data, "throughput_per_s", "top1", "flops")  # refuses a frame that lacks one of all
     batches = common_batches(data[data["top1"].notna()])
     data = data[data["batch"].isin(batches)]
     panels = [

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from torch import nn
 
 import archscope
@@ -135,3 +136,15 @@ def test_times_of_another_network_are_refused():
     other = pd.DataFrame({"path": ["elsewhere"], "self_ms": [1.0]})
     with pytest.raises(InvalidInput, match="no layer"):
         plots.roofline(analyzed(find_device("a100")), other)
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_it_is_drawn_into_axes_that_are_given(layout):
+    figure = Figure(figsize=(12, 5), layout=layout)
+    left, right = figure.subplots(1, 2)
+    assert plots.roofline(analyzed(find_device("a100")), ax=left) is figure
+    assert figure.axes == [left, right] and not figure.texts
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    box = left.get_tightbbox(renderer)
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= right.get_window_extent(renderer).x0

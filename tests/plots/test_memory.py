@@ -1,0 +1,41 @@
+"""The timeline of memory: its peak, its key, its conditions, in any size."""
+
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import TextArea
+from torch import nn
+
+import archscope
+from archscope import plots
+from tests.plots.geometry import assert_inside, assert_panels_are_most_of, caption
+
+
+def step(name="net", depth=3):
+    layers = [nn.Conv2d(8, 8, 3, padding=1) if i % 2 else nn.ReLU() for i in range(2 * depth)]
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), *layers)
+    return archscope.trace(model, ((2, 3, 16, 16),), "training", optimizer="adam", name=name)
+
+
+def test_kinds_stand_in_the_key_and_conditions_in_the_caption():
+    figure = plots.memory_timeline(step())
+    told = [text.get_text() for text in figure.findobj(TextArea)]
+    assert told[0] == "memory" and told[-1] == "weights" and "saved" in told
+    words = caption(figure)
+    assert "Memory is derived" in words
+    assert words.endswith("Input 2x3x16x16 float32, batch 2, training, optimizer adam.")
+
+
+@pytest.mark.parametrize("name", ["net", "net$.py:Net$", "n" * 150])
+@pytest.mark.parametrize("size", [None, (3.3, 3.0), (12.0, 7.0)])
+def test_everything_is_inside(name, size):
+    figure = plots.memory_timeline(step(name), size=size)
+    assert_inside(figure)
+    assert_panels_are_most_of(figure, 0.3)
+
+
+def test_it_is_drawn_into_axes_that_are_given():
+    figure = Figure(figsize=(10, 4))
+    left, right = figure.subplots(1, 2)
+    assert plots.memory_timeline(step(), ax=left) is figure
+    assert figure.axes == [left, right] and not figure.texts and not figure.legends
+    assert_inside(figure)
