@@ -198,3 +198,18 @@ def spot(shown, name):
             return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         shown.keyboard.press("ArrowRight")
     raise AssertionError(f"the arrow keys do not come by {name}")
+
+
+def colour_at(shown, x, y):
+    """Of the plot's canvas under a place on the screen, as (red, green, blue)."""
+    return shown.evaluate(
+        """([x, y]) => {
+            const canvas = document.querySelector("#chart canvas");
+            const box = canvas.getBoundingClientRect();
+            const scale = canvas.width / box.width;
+            const pen = new OffscreenCanvas(1, 1).getContext("2d");
+            pen.drawImage(canvas, (box.left - x) * scale, (box.top - y) * scale);
+            return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+        }""",
+        [x, y],
+    )

@@ -11,21 +11,16 @@ import pandas as pd
 import pytest
 
 from archscope.explorer import page
-from tests.explorer.conftest import address, deep_table, layer_table, many, names, settled, spot
-
-
-def colour_at(shown, x, y):
-    """Of the plot's canvas under a place on the screen, as (red, green, blue)."""
-    return shown.evaluate(
-        """([x, y]) => {
-            const canvas = document.querySelector("#chart canvas");
-            const box = canvas.getBoundingClientRect();
-            const scale = canvas.width / box.width;
-            const at = [(x - box.left) * scale, (y - box.top) * scale];
-            return [...canvas.getContext("2d").getImageData(...at, 1, 1).data].slice(0, 3);
-        }""",
-        [x, y],
-    )
+from tests.explorer.conftest import (
+    address,
+    colour_at,
+    deep_table,
+    layer_table,
+    many,
+    names,
+    settled,
+    spot,
+)
 
 
 def test_a_page_shows_every_network_and_its_conditions(visit, html):

@@ -1,9 +1,10 @@
 """How the page looks to those who see less, hold less, print it, or have no mouse."""
 
+import pandas as pd
 import pytest
 
 from archscope.explorer import page
-from tests.explorer.conftest import many, names, settled
+from tests.explorer.conftest import colour_at, many, names, settled, spot
 
 # The contrast of each text with what is behind it, by the formula of WCAG 2.2; texts on pictures
 # and of controls that are off are left out, as WCAG leaves them.
@@ -90,3 +91,34 @@ def test_a_menu_closes_by_escape_and_by_a_press_beside_it(visit, html):
     menu.locator("summary").click()
     shown.locator("#caption").click()
     assert menu.get_attribute("open") is None
+
+
+def test_a_finger_can_press_the_card_on_a_wide_screen_too(visit, html):
+    shown = visit(html, width=1024, has_touch=True)
+    x, y = spot(shown, "resnet18")
+    shown.locator("#plot").blur()
+    shown.touchscreen.tap(x, y)
+    button = shown.locator("#card").get_by_role("button", name="Layers").bounding_box()
+    shown.touchscreen.tap(button["x"] + 10, button["y"] + 10)
+    shown.get_by_role("dialog").get_by_role("heading", name="resnet18").wait_for()
+    shown.keyboard.press("Escape")
+    shown.mouse.move(x, y)
+    assert shown.locator("#card .actions").count() == 0  # a mouse clicks the point itself
+
+
+def test_a_scroll_bar_over_the_filters_leaves_their_sliders_free(visit, html):
+    shown = visit(html)
+    filters = shown.locator("aside").bounding_box()
+    slider = shown.locator("aside input[type=range]").first.bounding_box()
+    assert slider["x"] + slider["width"] <= filters["x"] + filters["width"] - 16
+
+
+def test_every_marker_is_drawn_around_its_place(visit):
+    protocols = ["single-crop", *(f"protocol {n}" for n in range(2, 8))]
+    frame = pd.DataFrame({"model": protocols, "protocol": protocols, "family": "resnet"})
+    frame = frame.assign(top1=range(70, 77), macs=range(1, 8), params=10**7)
+    asked = f"#protocols={','.join(protocols)}&names=none&pareto=0".replace(" ", "%20")
+    shown = visit(page(frame), asked)
+    for name in protocols:
+        red, green, _ = colour_at(shown, *spot(shown, name))
+        assert red - green > 50  # the pink of residual networks

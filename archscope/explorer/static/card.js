@@ -48,13 +48,12 @@ function unmeasured() {
 
 function showCard(row, point) {
   const colour = state.colours.of(row);
-  const touch = matchMedia("(hover: none)").matches;
   card.replaceChildren(
     element("h3", {}, swatch(colour), labels[row]),
     element("dl", {}, ...figureList(row)),
     unmeasured() ?? "",
   );
-  if (touch) card.append(cardActions(row));
+  if (byFinger) card.append(cardActions(row));
   card.hidden = false;
   card.classList.toggle("sheet", isNarrow());
   if (isNarrow()) {

@@ -25,7 +25,7 @@ function sameNetworkTwice() {
 
 /** 6 networks; 6 rows, where a network has several. */
 function several(number) {
-  return `${number} ${ROW}${number === 1 ? "" : "s"}`;
+  return `${grouped(number)} ${ROW}${number === 1 ? "" : "s"}`;
 }
 
 function textOf(name, row) {

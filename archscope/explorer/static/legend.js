@@ -100,18 +100,8 @@ function protocolLegend() {
   return part("Protocol", ...keys);
 }
 
-const MARKS = {
-  circle: "●",
-  diamond: "◆",
-  triangle: "▲",
-  rect: "■",
-  roundRect: "▢",
-  arrow: "➤",
-  pin: "⬮",
-};
-
 function protocolMark(protocol) {
-  return element("span", { className: "mark", "aria-hidden": "true" }, MARKS[symbolOf(protocol)]);
+  return element("span", { className: "mark", "aria-hidden": "true" }, markerOf(protocol).letter);
 }
 
 function frontLegend() {
@@ -135,9 +125,9 @@ const OBSTACLES = {
 
 function drawCaption() {
   const { placed, seen, without } = state;
-  const sentences = [`Placed: ${placed.length} of ${several(seen.length)}.`];
+  const sentences = [`Placed: ${grouped(placed.length)} of ${several(seen.length)}.`];
   const reasons = Object.entries(OBSTACLES).filter(([name]) => without[name]);
-  const told = reasons.map(([name, text]) => `${without[name]} ${text}`);
+  const told = reasons.map(([name, text]) => `${grouped(without[name])} ${text}`);
   if (told.length) sentences.push(`Not placed: ${told.join(", ")}.`);
   if (accuracyShown() && view.protocols.length) {
     sentences.push(`Accuracy: ${view.protocols.join(", ")}.`);

@@ -77,8 +77,8 @@ function drawControls() {
 function drawSummary() {
   const all = labels.length;
   const { seen, selected } = state;
-  const parts = [seen.length === all ? several(all) : `${seen.length} of ${several(all)}`];
-  if (isSelecting()) parts.push(`${selected.size} selected`);
+  const parts = [seen.length === all ? several(all) : `${grouped(seen.length)} of ${several(all)}`];
+  if (isSelecting()) parts.push(`${grouped(selected.size)} selected`);
   const failed = allRows.filter(hasFailed).length;
   if (failed) parts.push(`${failed} not ok, the column Status says why`);
   byId("summary").textContent = parts.join(" · ");

@@ -8,6 +8,7 @@ const DRAG = 5; // pixels before a press becomes a box
 let meant = null; // the row that the ring is around
 let lastMeant = null; // where the keyboard goes on
 let press = null;
+let byFinger = false; // whether the last press was: then the card has buttons
 
 function pointOf(row) {
   return drawn.points.find((point) => point.row === row);
@@ -47,6 +48,7 @@ function mean(row, { card = true } = {}) {
 plot.addEventListener("pointermove", (event) => {
   if (press) return stretch(event);
   if (event.pointerType === "touch") return;
+  byFinger = false;
   const row = nearest(placeOf(event))?.row ?? null;
   if (row !== meant) mean(row);
 });
@@ -56,6 +58,7 @@ plot.addEventListener("pointerleave", (event) => {
 });
 
 plot.addEventListener("pointerdown", (event) => {
+  byFinger = event.pointerType === "touch";
   if (event.button !== 0) return;
   press = { ...placeOf(event), id: event.pointerId, box: null };
 });

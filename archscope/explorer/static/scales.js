@@ -1,6 +1,15 @@
 // Colours and sizes: from a network's values to how its point looks.
 
-const SYMBOLS = ["circle", "diamond", "triangle", "rect", "roundRect", "arrow", "pin"];
+// A protocol's marker as the library draws it, around its place, and as a letter.
+const MARKERS = [
+  ["circle", "●"],
+  ["diamond", "◆"],
+  ["triangle", "▲"],
+  ["rect", "■"],
+  ["path://M0,0L2,0L1,2Z", "▼"],
+  ["path://M1,0h1v1h1v1h-1v1h-1v-1h-1v-1h1z", "✚"],
+  ["path://M10,0L13,7L20,8L15,13L16,20L10,16L4,20L5,13L0,8L7,7Z", "★"],
+];
 const SMALLEST = 3; // pixels of radius: a point must be seen and pointed at
 const UNKNOWN = ["#9aa0a8", "#8a8f98"]; // on light and on dark ground, like all pairs
 const RAMPS = [
@@ -75,7 +84,8 @@ function sizeScale(placed) {
   };
 }
 
-function symbolOf(protocol) {
+function markerOf(protocol) {
   const place = [...protocols.keys()].indexOf(protocol);
-  return SYMBOLS[Math.max(place, 0) % SYMBOLS.length];
+  const [symbol, letter] = MARKERS[Math.max(place, 0) % MARKERS.length];
+  return { symbol, letter };
 }

@@ -174,7 +174,7 @@ function item({ row, radius }, axes, look, side) {
   const { selected, onFront, colours, inks, byProtocol, crowded } = look;
   const faded = selected.size > 0 && !selected.has(row);
   const outlined = onFront.has(row) || (selected.has(row) && selected.size <= 40);
-  const symbol = byProtocol ? symbolOf(protocolOf(row)) : "circle";
+  const { symbol } = byProtocol ? markerOf(protocolOf(row)) : { symbol: "circle" };
   const colour = colours.of(row);
   return {
     id: String(row),
