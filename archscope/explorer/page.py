@@ -14,6 +14,7 @@ from archscope._version import __version__
 from archscope.arguments import checked, data_frame, mapping, text
 from archscope.explorer.layers import Packed, pack
 from archscope.explorer.networks import networks, readable
+from archscope.report.convention import CONVENTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ def page(
         "palette": _palette(data),
         "pack_of": packed.pack_of,
         "table_of": packed.table_of,
-        "convention": _convention(),
+        "convention": CONVENTION,
         "version": __version__,
     }
     library, script = _static(_LIBRARY), _script()
@@ -121,9 +122,3 @@ def _palette(data: Mapping[str, Any]) -> dict[str, Any]:
 
     families: list[str] = next((f["words"] for f in data["fields"] if f["name"] == "family"), [])
     return palette(families)
-
-
-def _convention() -> str:
-    from archscope.report.report import CONVENTION
-
-    return CONVENTION

@@ -10,6 +10,7 @@ from typing import Any
 
 from archscope.comparison.order import SUFFIX
 from archscope.published import PROTOCOLS
+from archscope.report.convention import CONVENTION
 from archscope.report.numbers import shape
 
 Row = Mapping[str, Any]
@@ -27,8 +28,6 @@ def caption(
         names: the columns that are shown.
         about: ``attrs`` of the comparison.
     """
-    from archscope.report.report import CONVENTION
-
     rows = [row for row in every_row if row["input_shape"] is not None]
     shown = {name.removesuffix(SUFFIX) for name in names}
     if rows:

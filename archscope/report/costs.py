@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archscope.analyzers.compute import uncovered
 from archscope.analyzers.layers import new_bytes
 from archscope.report.columns import Column, Layout, columns, default_names, layouts, named
+from archscope.report.convention import CONVENTION
 from archscope.report.levels import COUNTED, Line, lines
 from archscope.report.numbers import exact, memory, plural, shape
 from archscope.report.table import Heading, Row, Table, sides
@@ -105,8 +106,6 @@ def _caption(
     report: Report, view: View, names: Sequence[str], totals: dict[str, int], hidden: int
 ) -> list[str]:
     """The conditions and the convention, and what a reader of the sums must know."""
-    from archscope.report.report import CONVENTION
-
     sums = report.sums
     notes = [report.conditions, CONVENTION]
     if "params" in names and not view.bias and totals["biases"]:

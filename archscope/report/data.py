@@ -9,6 +9,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from archscope.report.columns import named
+from archscope.report.convention import CONVENTION
 from archscope.report.costs import View
 from archscope.report.levels import Line, lines
 from archscope.report.numbers import shape
@@ -67,7 +68,7 @@ def json(report: Report, view: View) -> str:
         "input": inputs[0] if len(inputs) == 1 else inputs,
         "mode": trace.mode,
         "batch": trace.batch,
-        "convention": _convention(),
+        "convention": CONVENTION,
         "totals": report.sums,
         "layers": [_layer(line, keys) for line in lines(report, view.level)],
         "warnings": list(report.warnings),
@@ -77,9 +78,3 @@ def json(report: Report, view: View) -> str:
 
 def _layer(line: Line, keys: Sequence[str]) -> dict[str, Any]:
     return {key: list(line.values[key]) if key in _SHAPES else line.values[key] for key in keys}
-
-
-def _convention() -> str:
-    from archscope.report.report import CONVENTION
-
-    return CONVENTION

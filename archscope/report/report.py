@@ -14,19 +14,13 @@ from archscope.analyzers.memory import first_savers, peak_bytes, saved_first
 from archscope.analyzers.parameters import identity, parameter_columns
 from archscope.arguments import checked, flag, recorded
 from archscope.errors import ArchscopeError
+from archscope.report.convention import CONVENTION
 from archscope.trace.records import Trace, elements
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-CONVENTION = (
-    "1 MAC = one multiply and one add of a convolution, linear layer, matrix product, attention "
-    "or recurrent cell; biases are not MACs. FLOPs = 2 per MAC, plus bias, normalisation, "
-    "activation, pooling, softmax and elementwise operations. Activations are the elements that "
-    "a layer's output occupies anew: in-place layers and views make none."
-)
 
 
 class Report:
