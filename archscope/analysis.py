@@ -67,7 +67,8 @@ def analyze(
         ArchscopeError: an unknown reference or option, inputs that the model refuses, a model
             that raises; in ``strict`` mode an operator without a formula. The message is one line.
     """
-    from archscope.sources.inputs import arguments, made_by, specs
+    from archscope.sources.code import made_by
+    from archscope.sources.inputs import arguments, specs
     from archscope.trace import trace
 
     if mode not in (None, "inference", "training"):

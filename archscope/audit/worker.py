@@ -37,7 +37,7 @@ def main(text: str) -> None:
     from archscope.audit.counters import COUNTERS, counter, silence
     from archscope.errors import ArchscopeError
     from archscope.sources import resolve
-    from archscope.sources.inputs import called_with
+    from archscope.sources.code import called_with
     from archscope.trace.inputs import on_cpu, on_meta
 
     request = json.loads(text)

@@ -50,7 +50,7 @@ def export(
             raise InvalidInput("model-explorer shows the forward pass; leave --mode out")
         from archscope.export import node_data
         from archscope.sources import resolve
-        from archscope.sources.inputs import called_with
+        from archscope.sources.code import called_with
 
         subject = resolve(
             model,

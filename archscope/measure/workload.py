@@ -12,7 +12,8 @@ from torch import nn
 from archscope.errors import InvalidInput
 from archscope.measure.devices import CHANNELS_LAST, Device, place_all, with_channels_last
 from archscope.sources import check_positive, resolve
-from archscope.sources.inputs import arguments, made_by, specs
+from archscope.sources.code import made_by
+from archscope.sources.inputs import arguments, specs
 from archscope.trace import inputs as given
 from archscope.trace.backward import backpropagate, finished
 from archscope.trace.copying import copied

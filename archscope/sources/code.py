@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,6 +61,37 @@ def load(reference: str) -> Any:
     if not callable(value):
         raise ArchscopeError(f"{reference} is a {type(value).__name__}, not a class or function")
     return value
+
+
+def called_with(subject: Subject, reference: str | None, batch: int | None = None) -> Subject:
+    """A subject with the inputs that a function makes, if one is named; see ``made_by``."""
+    if reference is None:
+        return subject
+    inputs, kwargs = made_by(reference, batch)
+    return replace(subject, inputs=inputs, kwargs=kwargs)
+
+
+def made_by(reference: str, batch: int | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs made by a function of a Python file or module, such as "net.py:make_inputs".
+
+    The function returns a tensor, a tuple of positional inputs or a dictionary of keyword inputs;
+    it is given ``batch=`` (1 if none is given) if it takes one.
+
+    Raises:
+        InvalidInput: the function raised, or a batch is given that it does not take.
+        ArchscopeError: there is no such file, module or function.
+    """
+    function = load(reference)
+    takes_batch = "batch" in inspect.signature(function).parameters
+    if batch is not None and not takes_batch:
+        raise InvalidInput(f"{reference} takes no batch=, so the batch is not to be given")
+    try:
+        made = function(batch=batch or 1) if takes_batch else function()
+    except Exception as error:
+        raise InvalidInput(f"{reference} raised {type(error).__name__}: {error}") from error
+    if isinstance(made, dict):
+        return (), made
+    return (made if isinstance(made, tuple) else (made,)), {}
 
 
 def _named(module: ModuleType, place: str, name: str) -> Any:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from archscope.arguments import positive, shown
 from archscope.errors import InvalidInput
-from archscope.sources.subject import Subject
 
 DTYPES = (
     *("float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2"),
@@ -80,41 +79,6 @@ def arguments(given: tuple[InputSpec, ...], batch: int) -> tuple[tuple[Any, ...]
 
     positional = tuple(tensor(spec, batch) for spec in given if not spec.name)
     return positional, {spec.name: tensor(spec) for spec in given if spec.name}
-
-
-def called_with(subject: Subject, reference: str | None, batch: int | None = None) -> Subject:
-    """A subject with the inputs that a function makes, if one is named; see ``made_by``."""
-    if reference is None:
-        return subject
-    inputs, kwargs = made_by(reference, batch)
-    return replace(subject, inputs=inputs, kwargs=kwargs)
-
-
-def made_by(reference: str, batch: int | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Inputs made by a function of a Python file or module, such as "net.py:make_inputs".
-
-    The function returns a tensor, a tuple of positional inputs or a dictionary of keyword inputs;
-    it is given ``batch=`` (1 if none is given) if it takes one.
-
-    Raises:
-        InvalidInput: the function raised, or a batch is given that it does not take.
-        ArchscopeError: there is no such file, module or function.
-    """
-    import inspect
-
-    from archscope.sources.code import load
-
-    function = load(reference)
-    takes_batch = "batch" in inspect.signature(function).parameters
-    if batch is not None and not takes_batch:
-        raise InvalidInput(f"{reference} takes no batch=, so the batch is not to be given")
-    try:
-        made = function(batch=batch or 1) if takes_batch else function()
-    except Exception as error:
-        raise InvalidInput(f"{reference} raised {type(error).__name__}: {error}") from error
-    if isinstance(made, dict):
-        return (), made
-    return (made if isinstance(made, tuple) else (made,)), {}
 
 
 def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:

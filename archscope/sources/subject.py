@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from archscope.sources.inputs import InputSpec, arguments
+
 if TYPE_CHECKING:
     from torch import nn
-
-    from archscope.sources.inputs import InputSpec
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,6 @@ class Request:
 
     def arguments(self, *sample: tuple[int, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The given inputs, or else ``sample``: the shapes of one sample."""
-        from archscope.sources.inputs import InputSpec, arguments
-
         return arguments(self.input or tuple(map(InputSpec, sample)), self.batch)
 
     def subject(
