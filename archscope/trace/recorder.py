@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,6 +69,7 @@ class Recorder(TorchDispatchMode):
         self.log = Log(calls)
         self.on_data = on_data  # a run on real tensors
         self.packed: dict[str, list[Tensor]] = {}  # weights that no operand shows, by module
+        self.closed_forms: Mapping[str, Callable[..., Any]] = {}  # by operator, as "lstm.input"
         self._silent = 0
         self._thread = threading.get_ident()
 
@@ -120,9 +121,7 @@ class Recorder(TorchDispatchMode):
 
     def _decompose(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Inference mode hands over composite operators whole; autograd would have opened them."""
-        from archscope.trace.fused import kernel_for
-
-        opened = kernel_for(func) or func.decompose
+        opened = self.closed_forms.get(_overload(func)) or func.decompose
         with self:
             return opened(*args, **kwargs)
 
@@ -306,6 +305,11 @@ class Recorder(TorchDispatchMode):
             window=effect.window,
             recurrence=effect.recurrence,
         )
+
+
+def _overload(func: torch._ops.OpOverload) -> str:
+    name = func._schema.name.removeprefix("aten::")
+    return name if func._overloadname == "default" else f"{name}.{func._overloadname}"
 
 
 def _made_or_written(

@@ -6,6 +6,6 @@ The kernels are registered for the length of a run where autograd would dispatch
 every way of calling: from Python, from C++, with and without gradients.
 """
 
-from archscope.trace.fused.registration import closed_forms, kernel_for
+from archscope.trace.fused.registration import closed_forms
 
-__all__ = ["closed_forms", "kernel_for"]
+__all__ = ["closed_forms"]

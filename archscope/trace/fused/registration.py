@@ -18,7 +18,7 @@ from archscope.trace.fused.indices import take_along_dim
 from archscope.trace.fused.kept_whole import linear, one_kernel
 from archscope.trace.fused.normalisation import instance_norm
 from archscope.trace.fused.recurrence import recurrent_cell, recurrent_layer, recurrent_packed
-from archscope.trace.fused.running import Run, running, runs
+from archscope.trace.fused.running import Run, runs
 from archscope.trace.recorder import Recorder
 
 
@@ -51,23 +51,21 @@ def _chosen(execution: Execution, on_data: bool) -> dict[str, Callable[..., Any]
     return kernels
 
 
-def kernel_for(func: torch._ops.OpOverload) -> Callable[..., Any] | None:
-    """The closed form of an operator that reaches the recorder whole, in inference mode."""
-    name = func._schema.name.removeprefix("aten::")
-    overload = func._overloadname
-    return running().kernels.get(name if overload == "default" else f"{name}.{overload}")
-
-
 @contextmanager
 def closed_forms(recorder: Recorder, execution: Execution) -> Iterator[None]:
-    """For the length of a run, attention and recurrent operators go to their closed forms."""
+    """For the length of a run, attention and recurrent operators go to their closed forms.
+
+    The recorder has them too: in inference mode these operators reach it whole.
+    """
     library = torch.library.Library("aten", "IMPL")
     key = "AutogradCPU" if recorder.on_data else "AutogradMeta"
-    runs.append(Run(recorder, execution, _chosen(execution, recorder.on_data)))
+    recorder.closed_forms = _chosen(execution, recorder.on_data)
+    runs.append(Run(recorder, execution))
     try:
-        for name, kernel in running().kernels.items():
+        for name, kernel in recorder.closed_forms.items():
             library.impl(name, kernel, key)
         yield
     finally:
         runs.pop()
+        recorder.closed_forms = {}
         torch_private.destroy(library)

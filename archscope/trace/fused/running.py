@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from archscope.trace.execution import Execution
 from archscope.trace.recorder import Recorder
 
 
 class Run(NamedTuple):
-    """Who records, what was chosen, and the kernels by operator ("dropout", "lstm.input")."""
+    """Who records, and what was chosen."""
 
     recorder: Recorder
     execution: Execution
-    kernels: Mapping[str, Callable[..., Any]]
 
 
 runs: list[Run] = []
