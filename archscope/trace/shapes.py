@@ -417,12 +417,29 @@ def _col2im(x: Tensor, output_size: Sequence[int], kernel_size: Sequence[int], *
     return _empty(x.shape, x).resize_(shape)
 
 
+# -- what torch has other shapes for ---------------------------------------------------------------
+
+
+def _batch_norm_backward(grad: Tensor, x: Tensor, weight: Tensor | None, *rest: Any) -> Any:
+    """Only the gradients that are wanted; on the meta device torch makes that of the input too."""
+    to_input, *to_parameters = rest[-1]
+    if to_input or weight is None:
+        return NotImplemented
+    return None, *(_empty(weight.shape, weight) if wanted else None for wanted in to_parameters)
+
+
 # -- what torch has no shapes for ------------------------------------------------------------------
 
 
 def _like_second(grad: Tensor, x: Tensor, *_: Any, **__: Any) -> Any:
     """The gradient of an operand that comes after the result's."""
     return _empty(x.shape, x)
+
+
+def _multilabel_margin_loss(x: Tensor, target: Tensor, reduction: int) -> Any:
+    """A loss of every sample, or of all; on the meta device torch takes one sample for several."""
+    alone = reduction != 0 or target.dim() <= 1
+    return _empty(() if alone else x.shape[:1], x), _empty(target.shape, x)
 
 
 def _geqrf(x: Tensor) -> Any:
@@ -436,8 +453,10 @@ _RULES: dict[str, Callable[..., Any]] = {
         ("mse_loss", "smooth_l1_loss", "soft_margin_loss", "binary_cross_entropy"), _loss
     ),
     "col2im": _col2im,
+    "native_batch_norm_backward": _batch_norm_backward,
     "multi_margin_loss_backward": _like_second,
     "multilabel_margin_loss_backward": _like_second,
+    "multilabel_margin_loss_forward": _multilabel_margin_loss,
     "fractional_max_pool3d_backward": _like_second,
     "geqrf": _geqrf,
     **dict.fromkeys(_POINTWISE, _pointwise),

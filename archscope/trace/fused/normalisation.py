@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from archscope.trace.costs import Cost
+from archscope.trace.costs import FREE, Cost
 from archscope.trace.costs.normalisation import BATCH_NORMS, STATISTICS_FLOPS
 from archscope.trace.fused.running import running
 
@@ -25,12 +25,13 @@ def instance_norm(
     eps: float,
     cudnn_enabled: bool,
 ) -> Tensor:
-    """Statistics count where they always come from the input; running ones are for evaluation."""
+    """Statistics count where they always come from the input. Running ones are for evaluation, and
+    keeping them is not arithmetic of the architecture."""
     always = use_input_stats and running_mean is None
     statistics = STATISTICS_FLOPS * x.numel() if always else 0
 
     def with_statistics(name: str, cost: Cost) -> Cost:
-        return Cost(cost.macs, cost.flops + statistics) if name in BATCH_NORMS else cost
+        return Cost(cost.macs, cost.flops + statistics) if name in BATCH_NORMS else FREE
 
     with running().recorder.log.costing(with_statistics):
         return torch.ops.aten.instance_norm.default.decompose(
