@@ -121,10 +121,11 @@ def _is_one_operator(name: str) -> bool:
     if packet is None or base in _WHOLE:
         return packet is not None
     composite = torch._C.DispatchKey.CompositeImplicitAutograd
+    overloads = [getattr(packet, name).name() for name in packet.overloads()]
     return not all(
-        torch._C._dispatch_has_kernel_for_dispatch_key(getattr(packet, overload).name(), composite)
-        for overload in packet.overloads()
-        if not overload.endswith("out")
+        torch._C._dispatch_has_kernel_for_dispatch_key(name, composite)
+        for name in overloads
+        if not name.endswith("out") and torch._C._dispatch_has_kernel(name)
     )
 
 
