@@ -265,7 +265,7 @@ class Log:
             op = self.ops[index]
             held = self.storages.states[op.reads[0]]
             made = self.storages.states[op.writes[0]]
-            fresh = held.created_at >= 0 and self.ops[held.created_at].category == "create"
+            fresh = held.created_at >= 0 and "zeros" in self.ops[held.created_at].name
             alone = held.freed_at == index + 1  # a view's base holds its storage too
             allowed = {
                 InPlace.NEVER: False,

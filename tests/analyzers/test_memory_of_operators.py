@@ -3,12 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from benchmarks.live_bytes import live_bytes
-from benchmarks.memory_cpu import saved, step
 from torch import nn
 
 import archscope
 from archscope.analyzers.memory import peak_bytes, saved_bytes
+from benchmarks.live_bytes import live_bytes
+from benchmarks.memory_cpu import saved, step
 
 
 class Between(nn.Module):
@@ -40,7 +40,7 @@ def compared(model, mode):
     before = sum(s.bytes for s in recorded.storages if s.created_at < 0)
     model.train(mode == "training")
     held = live_bytes(lambda: step(model, (x,), mode)).peak_without_workspaces
-    predicted = peak_bytes(recorded) - before - x.nbytes
+    predicted = peak_bytes(recorded) - before
     if mode == "inference":
         return (predicted, 0), (held, 0)
     return (predicted, saved_bytes(recorded)), (held, saved(model, (x,)))
@@ -173,3 +173,16 @@ class Attention(nn.Module):
         if self.transposed:
             q = q.mT.contiguous().mT
         return F.scaled_dot_product_attention(q, k, v)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.BatchNorm2d(16), nn.GroupNorm(4, 16), nn.PReLU(16), nn.Conv2d(16, 8, 3)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_an_input_of_the_model_gets_no_gradient(layer):
+    x = torch.randn(4, 16, 8, 8)
+    recorded = archscope.trace(layer, (x,), "training", device="cpu")
+    before = sum(s.bytes for s in recorded.storages if s.created_at < 0)
+    held = live_bytes(lambda: step(layer.train(), (x,), "training")).peak_without_workspaces
+    assert peak_bytes(recorded) - before == pytest.approx(held, abs=64)
