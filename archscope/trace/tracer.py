@@ -23,6 +23,7 @@ from archscope.trace.execution import Execution
 from archscope.trace.fused import closed_forms
 from archscope.trace.higher_order import higher_order_operators
 from archscope.trace.isolation import StandIns, isolated
+from archscope.trace.literals import whole_numbers_known
 from archscope.trace.modules import CallStack, module_calls
 from archscope.trace.nested import named_tensors, tensors_in
 from archscope.trace.optimizer import TrainingStep
@@ -263,6 +264,7 @@ def _forward_and_backward(
             stack.enter_context(
                 torch_private.single_values_normalised(recorder.log.note_single_value)
             )
+            stack.enter_context(whole_numbers_known())
         stack.enter_context(closed_forms(recorder, request.execution))
         stack.enter_context(higher_order_operators())
         stack.enter_context(

@@ -38,12 +38,21 @@ def filled_in(x):
         lambda x: torch.ones(2, 5).eq(1)[:, :3].all(),
         lambda x: x.new_ones(2, 5).bool().all(),
         filled_in,
+        lambda x: torch.tensor([3, 4], device=x.device).prod() == 12,
+        lambda x: torch.as_tensor([(x.shape[0], 3)], device=x.device).prod(1).sum() == 6,
+        lambda x: x.new_tensor([3, 4], dtype=torch.int64).sum() == 7,
     ],
 )
 def test_a_mask_or_a_table_of_sizes_is_looked_into_on_shapes(question, mode) -> None:
     trace = archscope.trace(Looks(question), (2, 8), mode)
     assert trace.ran_on == "shapes"
     assert trace.macs == 2 * 8 * 8
+
+
+def test_makers_of_tensors_are_torch_s_own_again_after_a_run() -> None:
+    makers = torch.tensor, torch.as_tensor, torch.Tensor.new_tensor
+    archscope.trace(Looks(lambda x: True), (2, 8))
+    assert (torch.tensor, torch.as_tensor, torch.Tensor.new_tensor) == makers
 
 
 def test_ones_that_take_up_results_have_gradients() -> None:
