@@ -49,6 +49,11 @@ class Wanted:
         """The model's configuration."""
         return self.model.config
 
+    @property
+    def language_model(self) -> Any:
+        """The model that takes images and text, which a retrieval model wraps."""
+        return getattr(self.model, "vlm", self.model)
+
     @cached_property
     def tokens(self) -> int:
         """The length of a text, which a model's positions may bound."""
@@ -58,8 +63,9 @@ class Wanted:
 
     def size(self, parts: tuple[str, ...], names: tuple[str, ...], default: Any) -> Any:
         """The first of these entries that a part of the configuration has, or all of it."""
-        configs = [getattr(self.config, part, None) for part in parts]
-        for config in (*filter(None, configs), self.config):
+        whole = self.language_model.config
+        configs = [getattr(whole, part, None) for part in parts]
+        for config in (*filter(None, configs), whole):
             for name in names:
                 value = getattr(config, name, None)
                 if value is not None:
@@ -164,7 +170,7 @@ def _patch_elements(wanted: Wanted, frames: int = 1) -> int:
 
 
 def _temporal_patch(wanted: Wanted) -> int:
-    size = wanted.size(_VISION, ("temporal_patch_size",), 1)
+    size = wanted.size(_VISION, ("temporal_patch_size", "patch_temporal"), 1)
     return size if isinstance(size, int) else size[0]
 
 
@@ -202,7 +208,8 @@ def _grids(wanted: Wanted) -> Tensor:
     return torch.tensor([[1, *_grid(wanted)]] * wanted.batch)
 
 
-def _spatial_shapes(wanted: Wanted) -> Tensor:
+def grids_of_patches(wanted: Wanted) -> Tensor:
+    """Rows and columns of the patches of each image, (B, 2)."""
     return torch.tensor([_grid(wanted)] * wanted.batch)
 
 
@@ -293,7 +300,7 @@ INPUTS: dict[str, Rule] = {
     "qformer_input_ids": _ids,
     "image_grid_thw": _grids,
     "grid_thw": _grids,
-    "spatial_shapes": _spatial_shapes,
+    "spatial_shapes": grids_of_patches,
     "image_position_ids": _patch_positions,
     "pixel_position_ids": _patch_positions,
     "input_features": _spectrogram,

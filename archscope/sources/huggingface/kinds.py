@@ -15,6 +15,7 @@ from archscope.sources.huggingface.inputs import (
     Rule,
     Value,
     Wanted,
+    grids_of_patches,
     image,
     images_sizes,
     patch_mask,
@@ -96,9 +97,25 @@ def _square_patches(wanted: Wanted) -> Value:
     return TensorSpec((wanted.batch * patches(wanted), 3, side, side))
 
 
+def _strip(wanted: Wanted) -> Value:
+    """All patches of all images side by side, (1, C, height, width)."""
+    side = getattr(wanted.config, "vision_config", wanted.config).patch_size
+    return TensorSpec((1, 3, side, side * wanted.batch * patches(wanted)))
+
+
+def _four_patches(wanted: Wanted) -> Value:
+    """The smallest image that Depth Pro halves twice and still cuts into patches."""
+    return wanted.of(3, 4 * wanted.config.patch_size, 4 * wanted.config.patch_size)
+
+
 def _codes(wanted: Wanted) -> Value:
     """A text and, beside it, the codes of a sound."""
     return wanted.of(wanted.tokens, wanted.config.num_codebooks + 1, dtype=torch.int64)
+
+
+def _of_codebooks(wanted: Wanted) -> Value:
+    """The codes of a sound, a row for each codebook."""
+    return TensorSpec((wanted.batch * wanted.config.num_codebooks, wanted.tokens), torch.int64)
 
 
 def _stacked_frames(wanted: Wanted) -> Value:
@@ -120,6 +137,8 @@ _PATCHED = {"past_values": shaped("context_length", "num_input_channels")}
 _CLAP = {"input_features": shaped(1, 1024, 64)}
 _SIZED = {"image_sizes": images_sizes}
 _BINS = {"input_features": shaped(SPECTROGRAM_FRAMES, 128)}
+_STRIP = {"pixel_values": _strip, "target_sizes": grids_of_patches}
+_OF_CODEBOOKS = {"input_ids": _of_codebooks}
 _INT64 = torch.int64
 
 OF_TYPE: dict[str, dict[str, Rule | None]] = {
@@ -191,6 +210,24 @@ OF_TYPE: dict[str, dict[str, Rule | None]] = {
         "pixel_attention_mask": ones(1, dtype=torch.bool),
         "tile_fine_mask": ones(1, dtype=torch.bool),
     },
+    **dict.fromkeys(
+        ("minicpmv4_6", "minicpmv4_6_vision", "minicpmv4_7", "minicpmv4_7_vision"), _STRIP
+    ),
+    **dict.fromkeys(("minicpm_ocr", "minicpm_ocr_vision"), _STRIP),
+    "muse_spark_audio": {"input_values": shaped(10 * 1920)},
+    "neomme": {"pixel_values": lambda w: w.of(49, 3 * w.config.patch_size**2)},
+    "neucodec": {"input_features": shaped(SPECTROGRAM_FRAMES, 160)},
+    "xcodec2": {"input_features": shaped(SPECTROGRAM_FRAMES, 160)},
+    "molmo2_vision": {"pixel_values": shaped(729, 588)},
+    "musicgen_decoder": _OF_CODEBOOKS,
+    "musicgen_melody_decoder": _OF_CODEBOOKS,
+    "nemotron3_5_transcribe_audio": _BINS,
+    "nemo_speechlm": _BINS,
+    "granite_speech5_encoder": {"input_features": shaped(SPECTROGRAM_FRAMES, 320)},
+    "granite_speech5_ctc": {"input_features": shaped(SPECTROGRAM_FRAMES, 320)},
+    "deepseek_vl_hybrid": {"high_res_pixel_values": shaped(3, 1024, 1024)},
+    "colqwen2": {"pixel_values": lambda wanted: wanted.of(patches(wanted), 3 * 2 * 14 * 14)},
+    "depth_pro": {"pixel_values": _four_patches},
     "lightglue": _PAIR,
     "efficientloftr": _PAIR,
     "superglue": _PAIR,

@@ -60,12 +60,13 @@ def with_placeholders(wanted: Wanted, inputs: Mapping[str, Value]) -> dict[str, 
 
 def _placeholders(wanted: Wanted, inputs: Mapping[str, Value]) -> Iterator[tuple[int, int, int]]:
     """The token, the kind and the number in a sample of each placeholder."""
+    model = wanted.language_model
     for name, encoder, entries, kind in _ENCODERS:
-        if name not in inputs or not hasattr(wanted.model, encoder):
+        if name not in inputs or not hasattr(model, encoder):
             continue
         token = wanted.size((), entries, None)
         if token is not None:
-            yield token, kind, _features(wanted.model, encoder, inputs) // wanted.batch
+            yield token, kind, _features(model, encoder, inputs) // wanted.batch
 
 
 def _features(model: Any, encoder: str, inputs: Mapping[str, Value]) -> int:
