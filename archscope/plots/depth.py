@@ -270,7 +270,7 @@ def _draw_lags(axes: Axes, static: Mapping[str, pd.DataFrame], looks: Mapping[st
     for curve, found in curves.items():
         labels, kinds = {label for label, _ in found}, {kind for _, kind in found}
         colour, width = (looks[found[0][0]]["color"], 1.2) if len(labels) == 1 else next(greys)
-        look = {"color": colour, "ls": "--" if kinds == {"shortest"} else "-", "lw": width}
+        look: Look = {"color": colour, "ls": "--" if kinds == {"shortest"} else "-", "lw": width}
         axes.plot(range(len(curve)), curve, gid=f"lags {found}", **look)
         words = listed([f"{shown_name(label)} {kind}" for label, kind in found], _JOINED)
         entries.append(Entry((stroke([0, 18], [4.5, 4.5], **look),), words, 18))
