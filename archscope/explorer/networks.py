@@ -75,19 +75,25 @@ def plain(values: Iterable[Any]) -> list[Any]:
 
 def _value(value: Any) -> Any:
     """A bool, an exact int, a finite float, a text, or None where nothing is known."""
-    import pandas as pd
-
+    # What there is most of comes first: a page of 1,500 networks has millions of values.
+    if value is None or type(value) in (int, bool):
+        return value
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, list | tuple):
         return "x".join(map(str, value))
-    if value is None or value is pd.NA or value is pd.NaT:
+    import pandas as pd
+
+    if value is pd.NA or value is pd.NaT:
         return None
-    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+    if type(value).__name__ in ("bool_", "bool"):
         return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
-        number = float(value)
-        return number if math.isfinite(number) else None
+        return _value(float(value))
     return readable(value)
 
 

@@ -48,9 +48,10 @@ function mean(row, { card = true } = {}) {
 plot.addEventListener("pointermove", (event) => {
   if (press) return stretch(event);
   if (event.pointerType === "touch") return;
-  byFinger = false;
   const row = nearest(placeOf(event))?.row ?? null;
-  if (row !== meant) mean(row);
+  const changed = row !== meant || byFinger;
+  byFinger = false;
+  if (changed) mean(row);
 });
 
 plot.addEventListener("pointerleave", (event) => {

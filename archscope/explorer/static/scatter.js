@@ -206,9 +206,13 @@ function nameLabel(row, side, inks, faded) {
   };
 }
 
+const rims = new Map();
+
 /** The edge of a point: of a light colour on white, it is what tells the point from the page. */
 function rim(colour, inks) {
-  return isDark() ? inks.page : blended([colour, inks.text], 0.4);
+  if (isDark()) return inks.page;
+  if (!rims.has(colour)) rims.set(colour, blended([colour, inks.text], 0.4));
+  return rims.get(colour);
 }
 
 /** The staircase of what can be had: as good as the next one that is no worse on either axis. */
