@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 _FEW = 12  # names that fit into a line
+# Of the device, of the machine, and of CUDA's libraries (CUBLAS_STATUS_ALLOC_FAILED).
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 
 
 class ArchscopeError(Exception):
@@ -57,3 +59,14 @@ def unreadable(path: object, error: Exception) -> InvalidInput:
         return InvalidInput(f"{path} cannot be read: there is no such file")
     reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
     return InvalidInput(f"{path} cannot be read: {reason or type(error).__name__}")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, torch, the device or one of its libraries had too little memory.
+
+    Args:
+        error: what was raised; torch's allocator for the CPU raises a plain RuntimeError.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # of torch
+        return True
+    return any(words in str(error) for words in _NO_MEMORY)

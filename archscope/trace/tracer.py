@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,14 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from archscope.arguments import checked, flag, mapping, positive, text
-from archscope.errors import ArchscopeError, InvalidInput, TraceFailed
+from archscope.errors import ArchscopeError, InvalidInput, TraceFailed, is_out_of_memory
 from archscope.trace import inputs as given
 from archscope.trace import torch_private
 from archscope.trace.autocast import autocast
 from archscope.trace.backward import backpropagate, finished
 from archscope.trace.execution import Execution
+from archscope.trace.failure import explained, one_line, wants_data
 from archscope.trace.fused import closed_forms
 from archscope.trace.higher_order import higher_order_operators
+from archscope.trace.interpreter import as_written, deep_nesting, no_collection
 from archscope.trace.isolation import StandIns, isolated
 from archscope.trace.literals import whole_numbers_known
 from archscope.trace.modules import CallStack, module_calls
@@ -98,7 +98,7 @@ def trace(
     execution.check_mode(mode)
     cheap = _is_cheap_on_data(parameters, given.shapes_of((positional, named)))
     request = _Request(model, positional, named, mode, name, batch, execution, cheap)
-    with _no_collection(), _deep_nesting(), torch_private.outside_of_fake_tensors():
+    with no_collection(), deep_nesting(), torch_private.outside_of_fake_tensors():
         try:
             return _run(request, on_data=False)
         except (_NeedsData, DataDependent) as need:
@@ -106,9 +106,11 @@ def trace(
             try:
                 return _run(request, on_data=True, reason=str(need))
             except (MemoryError, RuntimeError) as error:  # before the forward pass began
-                if isinstance(error, ArchscopeError) or not _out_of_memory(error):
+                if isinstance(error, ArchscopeError) or not is_out_of_memory(error):
                     raise
-                raise _explained(error, request, CallStack({}), on_data=True) from error
+                raise explained(
+                    error, request.called, request.shapes, CallStack({}), on_data=True
+                ) from error
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,10 @@ class _Request:
     batch: int | None
     execution: Execution
     cheap_on_data: bool
+
+    @property
+    def called(self) -> str:
+        return self.name or type(self.model).__name__
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -166,7 +172,7 @@ def _run(request: _Request, *, on_data: bool, reason: str = "") -> Trace:
         ops, storages = recorder.log.close()
     shape = tuple(input_tensors[0][1].shape) if input_tensors else ()
     return Trace(
-        model=request.name or type(request.model).__name__,
+        model=request.called,
         mode="training" if request.training else "inference",
         inputs=tuple((name, tuple(t.shape), dtype_name(t.dtype)) for name, t in input_tensors),
         batch=request.batch or (shape[0] if shape else 1),
@@ -205,30 +211,6 @@ def _is_cheap_on_data(parameters: list[nn.Parameter], shapes: list[tuple[int, ..
     return real and held < CHEAP_BYTES and given_bytes < CHEAP_BYTES
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Python's cyclic collector waits: when it strikes would decide how long tensors in a cycle
-    live, and one pass over all of torch takes as long as the run."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
-@contextmanager
-def _deep_nesting() -> Iterator[None]:
-    """A module call takes some more frames than usual, and deep models take many calls."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(3 * limit)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
-
-
 def _refuse_if_too_large(request: _Request, reason: str) -> None:
     """A run on data needs memory for the weights that have none yet."""
     without = [p for p in request.model.parameters() if not torch_private.has_data(p)]
@@ -236,7 +218,7 @@ def _refuse_if_too_large(request: _Request, reason: str) -> None:
     available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > available // 2:
         raise TraceFailed(
-            f"{request.name or type(request.model).__name__} must be run on data ({reason}); "
+            f"{request.called} must be run on data ({reason}); "
             f"its weights need {needed / 2**30:.0f} GiB and this machine has "
             f"{available / 2**30:.0f} GiB"
         )
@@ -259,7 +241,7 @@ def _forward_and_backward(
 ) -> list[Tensor]:
     """Run the model under the recorder; the tensors that it returned."""
     with ExitStack() as stack:
-        stack.enter_context(_as_written())
+        stack.enter_context(as_written())
         if not on_data:
             stack.enter_context(
                 torch_private.single_values_normalised(recorder.log.note_single_value)
@@ -295,35 +277,10 @@ def _forward_and_backward(
         except ArchscopeError:
             raise
         except (Exception, SystemExit) as error:
-            raise _explained(error, request, calls, on_data) from error
+            if not on_data and (wants_data(error) or request.cheap_on_data):
+                raise _NeedsData(one_line(error)) from error
+            raise explained(error, request.called, request.shapes, calls, on_data) from error
     return outputs
-
-
-@contextmanager
-def _as_written() -> Iterator[None]:
-    """Compiled modules run as they are written, and encoders without their fast path, which packs
-    padded sequences into nested tensors that have no shape."""
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    compiler = torch.compile
-    with ExitStack() as stack:
-        stack.callback(torch.backends.mha.set_fastpath_enabled, fast_path)
-        torch.backends.mha.set_fastpath_enabled(False)
-
-        def eagerly() -> None:
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-
-        def compiled(*args: Any, **kwargs: Any) -> Any:
-            """The compiler is imported when the model asks for it: that takes as long as torch."""
-            torch.compile = compiler
-            eagerly()
-            return compiler(*args, **kwargs)
-
-        if "torch._dynamo" in sys.modules:
-            eagerly()
-        else:
-            stack.callback(setattr, torch, "compile", compiler)
-            torch.compile = compiled
-        yield
 
 
 # -- before and after ------------------------------------------------------------------------------
@@ -415,64 +372,3 @@ def _warnings(
     if unknown:
         warnings.append(f"no cost formula for: {', '.join(unknown)}; their cost is not counted")
     return tuple(warnings)
-
-
-# -- failure ---------------------------------------------------------------------------------------
-
-
-def _explained(
-    error: BaseException, request: _Request, calls: CallStack, on_data: bool
-) -> Exception:
-    if not on_data and (_wants_data(error) or request.cheap_on_data):
-        return _NeedsData(_one_line(error))
-    model = request.name or type(request.model).__name__
-    shapes = ", ".join("x".join(map(str, shape)) for shape in request.shapes)
-    if _out_of_memory(error):
-        return TraceFailed(
-            f"{model} ran out of memory on {'data' if on_data else 'shapes'} of {shapes}; "
-            f"a smaller input or batch may fit: {_one_line(error)}"
-        )
-    if "NestedTensorImpl" in str(error):
-        return InvalidInput(
-            f"{model} computes with nested tensors of the strided layout, which have no one shape; "
-            "make them jagged or padded"
-        )
-    refused = isinstance(error, RuntimeError | TypeError | ValueError | IndexError)
-    refused = refused and not isinstance(error, RecursionError)
-    verb = "does not accept the input" if refused else "raised on the input"
-    failed = calls.failed_in
-    if failed is None or not failed.path:
-        where = f"{model} {verb} {shapes or '(no tensors)'}"
-    else:
-        got = ", ".join("x".join(map(str, shape)) for shape in failed.input_shapes)
-        settings = f"({failed.detail})" if failed.detail else ""
-        where = (
-            f"{model} {verb} {shapes or '(no tensors)'}: "
-            f"layer {failed.path} {failed.kind}{settings} got {got or 'no tensors'}"
-        )
-    kind = InvalidInput if refused else TraceFailed
-    return kind(f"{where}: {type(error).__name__}: {_one_line(error)}")
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """Torch's allocator for the CPU raises a plain RuntimeError."""
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error).lower()
-
-
-def _wants_data(error: BaseException) -> bool:
-    if isinstance(error, DataDependent | NotImplementedError):
-        return True
-    text = str(error).lower()
-    return any(
-        sign in text
-        for sign in (
-            *("meta tensor", "meta device", "device meta", "nestedtensor"),
-            "unallocated storage",  # tolist() of a shape
-        )
-    )
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
