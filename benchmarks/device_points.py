@@ -15,8 +15,8 @@ from archscope.analyzers.allocator import allocator
 from archscope.errors import ArchscopeError
 from archscope.measure.devices import Device
 from archscope.measure.energy import LEAST_WINDOW, Window, busy_windows, columns, idle_window
-from archscope.measure.environment import conditions
-from archscope.measure.latency import disturbance, is_out_of_memory, trace_of
+from archscope.measure.environment import conditions, disturbance
+from archscope.measure.latency import is_out_of_memory, trace_of
 from archscope.measure.layers import layers_data
 from archscope.measure.profiling import profiled_pass
 from archscope.measure.sampling import Rules, Samples, collect

@@ -23,8 +23,7 @@ import torch
 from torch.utils.benchmark import Timer
 
 from archscope.measure.devices import Cpu
-from archscope.measure.environment import conditions
-from archscope.measure.latency import disturbance
+from archscope.measure.environment import conditions, disturbance
 from archscope.measure.sampling import Rules, collect
 from archscope.measure.settings import running
 from archscope.measure.workload import Setting, network_and_run

@@ -23,8 +23,8 @@ from torch.nn.functional import conv2d
 
 from archscope.errors import ArchscopeError
 from archscope.measure.devices import Device
-from archscope.measure.environment import conditions, versions
-from archscope.measure.latency import disturbance, is_out_of_memory
+from archscope.measure.environment import conditions, disturbance, versions
+from archscope.measure.latency import is_out_of_memory
 from archscope.measure.sampling import Rules, collect
 from archscope.measure.settings import running
 

@@ -12,6 +12,8 @@ import torch
 from archscope._version import __version__
 from archscope.measure.devices import Device, cpu_title
 
+_CPUS_OF_OTHERS = 0.1  # of all CPUs; more of them disturb
+
 
 def versions() -> dict[str, Any]:
     """Of everything that decides how fast a network runs, and the date, in UTC. None is what is
@@ -61,3 +63,24 @@ def conditions(device: Device) -> dict[str, Any]:
         "others_cpu_s": now.others_cpu_s,
         "throttle_count": now.throttle_count,
     }
+
+
+def disturbance(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What made a measurement slower than the device can be; nothing if nothing did."""
+    found = {reason for now in (before, after) for reason in now["throttled"].split(", ") if reason}
+    if any(now["other_processes"] for now in (before, after)):
+        found.add("other processes")
+    if (after["throttle_count"] or 0) > (before["throttle_count"] or 0):
+        found.add("thermal")
+    cpus, here = _cpus_of_others(before, after), os.cpu_count() or 1
+    if cpus > _CPUS_OF_OTHERS * here:
+        found.add(f"other processes took {cpus:.1f} of {here} CPUs")
+    return ", ".join(sorted(found))
+
+
+def _cpus_of_others(before: dict[str, Any], after: dict[str, Any]) -> float:
+    """CPUs that other processes kept busy on average between two readings."""
+    if before["others_cpu_s"] is None or after["others_cpu_s"] is None:
+        return 0.0
+    seconds = after["at_s"] - before["at_s"]
+    return (after["others_cpu_s"] - before["others_cpu_s"]) / seconds if seconds > 0 else 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,7 +26,7 @@ from archscope.arguments import (
 from archscope.calibrated import ceilings
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
-from archscope.measure.environment import conditions, versions
+from archscope.measure.environment import conditions, disturbance, versions
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Sample, Samples, collect_over_builds
 from archscope.measure.settings import running
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 
     from archscope.sources.inputs import Input
 
-_CPUS_OF_OTHERS = 0.1  # of all CPUs; more of them disturb
 # Of the device, of the machine, and of CUDA's libraries (CUBLAS_STATUS_ALLOC_FAILED).
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 _CELLS = ("RNNCell", "LSTMCell", "GRUCell")
@@ -347,27 +345,6 @@ def _summary_ms(name: str, found: Summary | None) -> dict[str, float | None]:
         f"{name}_{suffix}": None if found is None else 1e3 * getattr(found, attribute)
         for suffix, attribute in fields.items()
     }
-
-
-def disturbance(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """What made a measurement slower than the device can be; nothing if nothing did."""
-    found = {reason for now in (before, after) for reason in now["throttled"].split(", ") if reason}
-    if any(now["other_processes"] for now in (before, after)):
-        found.add("other processes")
-    if (after["throttle_count"] or 0) > (before["throttle_count"] or 0):
-        found.add("thermal")
-    cpus, here = _cpus_of_others(before, after), os.cpu_count() or 1
-    if cpus > _CPUS_OF_OTHERS * here:
-        found.add(f"other processes took {cpus:.1f} of {here} CPUs")
-    return ", ".join(sorted(found))
-
-
-def _cpus_of_others(before: dict[str, Any], after: dict[str, Any]) -> float:
-    """CPUs that other processes kept busy on average between two readings."""
-    if before["others_cpu_s"] is None or after["others_cpu_s"] is None:
-        return 0.0
-    seconds = after["at_s"] - before["at_s"]
-    return (after["others_cpu_s"] - before["others_cpu_s"]) / seconds if seconds > 0 else 0.0
 
 
 class OutOfMemory(Exception):

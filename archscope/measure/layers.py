@@ -23,11 +23,10 @@ from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.attribution import CallKey, Events, Spent, Times, attribute
 from archscope.measure.ceilings import card_at_hand
 from archscope.measure.devices import Device, device_at_hand
-from archscope.measure.environment import conditions, versions
+from archscope.measure.environment import conditions, disturbance, versions
 from archscope.measure.latency import (
     OutOfMemory,
     check_memory,
-    disturbance,
     failed,
     failures_told,
     is_out_of_memory,

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from archscope.measure.environment import conditions
-from archscope.measure.latency import disturbance
+from archscope.measure.environment import conditions, disturbance
 from archscope.measure.sensors import CpuSensors, Reading
 
 
