@@ -23,7 +23,7 @@ from torch.nn.functional import conv2d
 
 from archscope.errors import ArchscopeError
 from archscope.measure.devices import Device
-from archscope.measure.environment import conditions, disturbance, versions
+from archscope.measure.environment import around, conditions, disturbance
 from archscope.measure.latency import is_out_of_memory
 from archscope.measure.sampling import Rules, collect
 from archscope.measure.settings import running
@@ -136,9 +136,7 @@ def _row(
         "matrix": sizes.matrix,
         "copy_bytes": sizes.copy,
         "disturbed": disturbance(before, after),
-        **versions(),
-        **{f"{name}_before": value for name, value in before.items()},
-        **{f"{name}_after": value for name, value in after.items()},
+        **around(before, after),
     }
 
 

@@ -30,7 +30,7 @@ from archscope.arguments import (
 )
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
-from archscope.measure.environment import conditions, disturbance, versions
+from archscope.measure.environment import around, conditions, disturbance
 from archscope.measure.latency import OutOfMemory, check_memory, failures_told, trace_of
 from archscope.measure.meters import Meter
 from archscope.measure.progress import Paced, Progress
@@ -241,9 +241,7 @@ def _row(
         "status": status,
         **columns(windows, idle, trace.batch),
         "disturbed": disturbance(before, after),
-        **versions(),
-        **{f"{name}_before": value for name, value in before.items()},
-        **{f"{name}_after": value for name, value in after.items()},
+        **around(before, after),
     }
 
 

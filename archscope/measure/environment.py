@@ -65,6 +65,15 @@ def conditions(device: Device) -> dict[str, Any]:
     }
 
 
+def around(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a measurement that say where and when, and its ``conditions`` around it."""
+    return {
+        **versions(),
+        **{f"{name}_before": value for name, value in before.items()},
+        **{f"{name}_after": value for name, value in after.items()},
+    }
+
+
 def disturbance(before: dict[str, Any], after: dict[str, Any]) -> str:
     """What made a measurement slower than the device can be; nothing if nothing did."""
     found = {reason for now in (before, after) for reason in now["throttled"].split(", ") if reason}

@@ -26,7 +26,7 @@ from archscope.arguments import (
 from archscope.calibrated import ceilings
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
-from archscope.measure.environment import conditions, disturbance, versions
+from archscope.measure.environment import around, conditions, disturbance
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Sample, Samples, collect_over_builds
 from archscope.measure.settings import running
@@ -237,9 +237,7 @@ def _row(
         "graph": setting.graph,
         "cold": setting.cold,
         "threads": torch.get_num_threads(),
-        **versions(),
-        **{f"{name}_before": value for name, value in before.items()},
-        **{f"{name}_after": value for name, value in after.items()},
+        **around(before, after),
         "samples_ms": [1e3 * sample.device for sample in samples.taken],
         "wall_samples_ms": [1e3 * sample.wall for sample in samples.taken],
     }

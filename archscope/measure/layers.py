@@ -23,7 +23,7 @@ from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.attribution import CallKey, Events, Spent, Times, attribute
 from archscope.measure.ceilings import card_at_hand
 from archscope.measure.devices import Device, device_at_hand
-from archscope.measure.environment import conditions, disturbance, versions
+from archscope.measure.environment import around, conditions, disturbance
 from archscope.measure.latency import (
     OutOfMemory,
     check_memory,
@@ -369,8 +369,6 @@ def layers_data(
         "steady": times.steady,
         "disturbed": disturbance(before, after),
         "ceilings": None if card is None else card.source,
-        **versions(),
-        **{f"{name}_before": value for name, value in before.items()},
-        **{f"{name}_after": value for name, value in after.items()},
+        **around(before, after),
         "layers": layer_rows(times, trace, card, tf32=setting.dtype == "tf32"),
     }
