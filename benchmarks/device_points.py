@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from archscope.analyzers.allocator import allocator
-from archscope.errors import ArchscopeError
+from archscope.errors import ArchscopeError, is_out_of_memory
 from archscope.measure.devices import Device
 from archscope.measure.energy import LEAST_WINDOW, Window, busy_windows, columns, idle_window
 from archscope.measure.environment import conditions, disturbance
-from archscope.measure.latency import is_out_of_memory, trace_of
+from archscope.measure.latency import trace_of
 from archscope.measure.layers import layers_data
 from archscope.measure.profiling import profiled_pass
 from archscope.measure.sampling import Rules, Samples, collect

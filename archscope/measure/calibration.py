@@ -21,10 +21,9 @@ from typing import Any
 import torch
 from torch.nn.functional import conv2d
 
-from archscope.errors import ArchscopeError
+from archscope.errors import ArchscopeError, is_out_of_memory
 from archscope.measure.devices import Device
 from archscope.measure.environment import around, conditions, disturbance
-from archscope.measure.latency import is_out_of_memory
 from archscope.measure.sampling import Rules, collect
 from archscope.measure.settings import running
 

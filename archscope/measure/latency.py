@@ -24,7 +24,7 @@ from archscope.arguments import (
     text,
 )
 from archscope.calibrated import ceilings
-from archscope.errors import ArchscopeError, InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput, is_out_of_memory
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import around, conditions, disturbance
 from archscope.measure.progress import Paced, Progress
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
     from archscope.sources.inputs import Input
 
-# Of the device, of the machine, and of CUDA's libraries (CUBLAS_STATUS_ALLOC_FAILED).
-_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 _CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 
 
@@ -386,13 +384,6 @@ def check_memory(trace: Trace, device: Device) -> None:
     spare = device.spare()
     if spare is not None and peak_bytes(trace) > spare:
         raise OutOfMemory
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device, or the machine, had too little memory."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(words in str(error) for words in _NO_MEMORY)
 
 
 class _Told:

@@ -19,7 +19,7 @@ from torch import nn
 
 from archscope.analyzers.roofline import estimate
 from archscope.devices import Device as Card
-from archscope.errors import ArchscopeError, InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput, is_out_of_memory
 from archscope.measure.attribution import CallKey, Events, Spent, Times, attribute
 from archscope.measure.ceilings import card_at_hand
 from archscope.measure.devices import Device, device_at_hand
@@ -29,7 +29,6 @@ from archscope.measure.latency import (
     check_memory,
     failed,
     failures_told,
-    is_out_of_memory,
     shape_of,
     trace_of,
 )

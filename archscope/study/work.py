@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope._version import __version__
-from archscope.errors import ArchscopeError, InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput, is_out_of_memory
 from archscope.report.numbers import memory
 from archscope.study.analyses import MEASURED, RUNS
 from archscope.study.keys import fingerprint, version
@@ -75,7 +75,7 @@ def failure(cell: Cell, reason: str, *, attempts: int = 1) -> Result:
 def reason_of(error: BaseException, limit: int | None = None) -> str:
     """One line that says what went wrong; ``limit`` is the memory that there was, in bytes."""
     line = " ".join(str(error).split())
-    if _is_out_of_memory(error):
+    if _lacked_memory(error):
         most = memory(limit) if limit else "there is"
         line = f"needs more memory than {most}: {line.rstrip(': ')}"
     elif not isinstance(error, ArchscopeError):
@@ -83,12 +83,12 @@ def reason_of(error: BaseException, limit: int | None = None) -> str:
     return line[:_REASON].encode(errors="replace").decode()
 
 
-def _is_out_of_memory(error: BaseException | None) -> bool:
+def _lacked_memory(error: BaseException | None) -> bool:
     """Whether that is why, or why what it wraps was raised."""
     if error is None:
         return False
-    told = "can't allocate memory" in str(error) or "CUDA out of memory" in str(error)
-    return told or isinstance(error, MemoryError) or _is_out_of_memory(error.__cause__)
+    told = not isinstance(error, ArchscopeError) and is_out_of_memory(error)
+    return told or _lacked_memory(error.__cause__)
 
 
 @cache

@@ -20,7 +20,7 @@ from archscope.sources import grammar
 from archscope.study import results, work
 from archscope.study.records import Cell, Limits, Measurement, Result, Setting, Task
 from archscope.study.store import PENDING_PAGE, PlannedCell, Store
-from archscope.study.work import results_of
+from archscope.study.work import reason_of, results_of
 
 NETWORKS = ["alexnet", "vgg11", "resnet18", "resnet34", "googlenet"]
 
@@ -253,3 +253,10 @@ def test_a_size_is_set_without_building_the_network_for_its_image(reference, mon
     assert result.values["input_shape"] == [1, 3, 64, 64] and len(built) == 1
     known_unbuilt = grammar.own_sample(reference, {})
     assert known_unbuilt == work._built_sample(reference, "{}")
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("not enough memory: you tried to allocate 8 bytes"), MemoryError()]
+)
+def test_lack_of_memory_is_told_by_whatever_words_torch_has(error):
+    assert reason_of(error, 1 << 30).startswith("needs more memory than 1.0 GiB")
