@@ -343,7 +343,6 @@ def layers_data(
     after = conditions(at_hand)
     threads = setting.threads or torch.get_num_threads()
     card = card_at_hand(at_hand, threads)
-    shown = times.shown
     return {
         "model": trace.model,
         "device": at_hand.name,
@@ -354,6 +353,18 @@ def layers_data(
         "mode": setting.mode,
         "status": "partial" if times.partial else "ok",
         "threads": threads,
+        **_whole(times),
+        "disturbed": disturbance(before, after),
+        "ceilings": None if card is None else card.source,
+        **around(before, after),
+        "layers": layer_rows(times, trace, card, tf32=setting.dtype == "tf32"),
+    }
+
+
+def _whole(times: LayerTimes) -> dict[str, Any]:
+    """What the rows add up to, and how sure that is."""
+    shown = times.shown
+    return {
         "whole_ms": shown.times.whole / 1e6,
         "clock_ms": 1e3 * shown.clock,
         "unexplained": times.unexplained,
@@ -366,8 +377,4 @@ def layers_data(
         "undisturbed_ms": 1e3 * times.undisturbed,
         "slowdown": times.slowdown,
         "steady": times.steady,
-        "disturbed": disturbance(before, after),
-        "ceilings": None if card is None else card.source,
-        **around(before, after),
-        "layers": layer_rows(times, trace, card, tf32=setting.dtype == "tf32"),
     }
