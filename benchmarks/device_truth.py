@@ -26,12 +26,12 @@ import click
 import pandas as pd
 import torch
 
+from archscope.devices import DTYPES
 from archscope.errors import ArchscopeError
 from archscope.measure.calibration import calibrate
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
 from archscope.measure.settings import running
-from archscope.measure.workload import DTYPES
 from benchmarks.device_points import POINTS, Bench, CudaMemory, NoMemory
 from benchmarks.results import formatted, show
 from benchmarks.resumable import Rows

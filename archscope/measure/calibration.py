@@ -25,15 +25,8 @@ from archscope.errors import ArchscopeError, is_out_of_memory
 from archscope.measure.devices import Device
 from archscope.measure.environment import around, conditions, disturbance
 from archscope.measure.sampling import Rules, collect
-from archscope.measure.settings import running
+from archscope.measure.settings import TORCH_DTYPES, running
 
-_DTYPES = {
-    "fp64": torch.float64,
-    "fp32": torch.float32,
-    "tf32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
 _LAUNCHES = 200
 # Torch has no fast product of fp16 on most processors: one of this size takes a minute.
 _ON_CPU = ("fp64", "fp32", "bf16")
@@ -86,7 +79,7 @@ def calibrate(
     """
     on_cpu = device.name == "cpu"
     sizes = sizes or (CPU_SIZES if on_cpu else CUDA_SIZES)
-    dtypes = dtypes or (_ON_CPU if on_cpu else tuple(_DTYPES))
+    dtypes = dtypes or (_ON_CPU if on_cpu else tuple(TORCH_DTYPES))
     rules = Rules(max_seconds=max_seconds, max_warmup_seconds=max_seconds)
     told = progress or (lambda line: None)
     rows: list[dict[str, Any]] = []
@@ -201,8 +194,8 @@ def _convolution_rate(
     """10^12 FLOP/s of a 3x3 convolution, 2 * 9 n c^2 w^2 FLOP; None if it does not run."""
     n, c, w = size
     try:
-        image = _random(device, n, c, w, w).to(_DTYPES[dtype])
-        weight = _random(device, c, c, 3, 3).to(_DTYPES[dtype])
+        image = _random(device, n, c, w, w).to(TORCH_DTYPES[dtype])
+        weight = _random(device, c, c, 3, 3).to(TORCH_DTYPES[dtype])
         with torch.inference_mode():
             run = partial(conv2d, image, weight, padding=1)
             return 18 * n * c**2 * w**2 / _seconds(device, run, rules) / 1e12
@@ -213,7 +206,7 @@ def _convolution_rate(
 def _product_rate(device: Device, dtype: str, n: int, rules: Rules) -> float | None:
     """10^12 FLOP/s of a product of two n x n matrices, 2 n^3 FLOP; None if it does not run."""
     try:
-        a, b = (_random(device, n, n).to(_DTYPES[dtype]) for _ in range(2))
+        a, b = (_random(device, n, n).to(TORCH_DTYPES[dtype]) for _ in range(2))
         out = torch.empty_like(a)
         run = partial(torch.mm, a, b, out=out)
         return 2 * n**3 / _seconds(device, run, rules) / 1e12

@@ -14,6 +14,14 @@ from archscope.errors import InvalidInput
 from archscope.measure.kept import memory_kept
 from archscope.trace.isolation import random_state_kept
 
+# Of tensors, by the names of ``archscope.devices.DTYPES``.
+TORCH_DTYPES = {
+    "fp64": torch.float64,
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 _BACKENDS: Any = torch.backends  # whose modules are replaced when they are imported
 _GPU = (_BACKENDS.cuda.matmul, _BACKENDS.cudnn.conv, _BACKENDS.cudnn.rnn)
 _CPU = (_BACKENDS.mkldnn.matmul, _BACKENDS.mkldnn.conv, _BACKENDS.mkldnn.rnn)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from archscope.devices import DTYPES
 from archscope.errors import InvalidInput
 from archscope.measure.devices import CHANNELS_LAST, Device, place_all, with_channels_last
+from archscope.measure.settings import TORCH_DTYPES
 from archscope.sources import check_positive, resolve
 from archscope.sources.code import made_by
 from archscope.sources.inputs import arguments, specs
@@ -24,14 +26,6 @@ from archscope.trace.tracer import floating_dtype
 if TYPE_CHECKING:
     from archscope.report import Report
 
-_DTYPES = {
-    "fp64": torch.float64,
-    "fp32": torch.float32,
-    "tf32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
-DTYPES = tuple(_DTYPES)
 # Module.to would make real numbers of complex ones.
 _CASTS = {
     torch.float64: nn.Module.double,
@@ -135,7 +129,7 @@ class Setting:
 
     def check(self, device: Device) -> None:
         """Raise ``InvalidInput`` where a choice is unknown or the device does not have it."""
-        if self.dtype not in _DTYPES:
+        if self.dtype not in DTYPES:
             known = ", ".join(DTYPES)
             raise InvalidInput(f"dtype '{self.dtype}' is not known; it is one of {known}")
         if self.mode not in ("inference", "training"):
@@ -180,7 +174,7 @@ def network_and_run(
         ArchscopeError: an unknown reference or option, or inputs that cannot be read.
     """
     built, args, kwargs = _built(model, inputs, batch, setting, options)
-    dtype, last = _DTYPES[setting.dtype], setting.channels_last
+    dtype, last = TORCH_DTYPES[setting.dtype], setting.channels_last
     network = _CASTS[dtype](device.place(built))
     for module in network.modules():
         keep_settled_mode(module)

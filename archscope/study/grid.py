@@ -38,13 +38,13 @@ from typing import Any
 
 from archscope.arguments import checked, file
 from archscope.budgets.bounds import quantity
+from archscope.devices import DTYPES
 from archscope.errors import InvalidInput, UnknownName, UnknownOption
 from archscope.study.analyses import DEFAULT, MEASURED, check_analysis
 from archscope.study.records import Measurement, Setting
 
 MODES = ("inference", "training")
 _NEVER_EMPTY = ("batch", "mode", "analyses", "device")  # the others have a meaning when empty
-DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
