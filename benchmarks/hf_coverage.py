@@ -17,6 +17,7 @@ and ``REASONS`` has none for it, or if a difference is not explained.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -53,12 +54,25 @@ LAYERS = (
 # Entries without which a configuration cannot be made.
 _PREDICTION = {"prediction_length": 24}
 _IMAGE_TO_TEXT = {"encoder": {"model_type": "vit"}, "decoder": {"model_type": "gpt2"}}
+_DIVISIBLE = {"vision_config": {"model_type": "siglip_vision_model", "image_size": 256}}
 GIVEN: dict[str, dict[str, Any]] = {
     "autoformer": _PREDICTION,
     "informer": _PREDICTION,
     "time_series_transformer": _PREDICTION,
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
     "blip-2": {"image_token_index": 50265},
+    "instructblip": {"image_token_index": 50265},
+    "instructblipvideo": {"video_token_index": 50265},
+    "idefics3": {"vision_config": {"model_type": "idefics3_vision", "image_size": 256}},
+    "smolvlm": {"vision_config": {"model_type": "smolvlm_vision", "image_size": 256}},
+    "modernvbert": _DIVISIBLE,
+    "colmodernvbert": {"vlm_config": {"model_type": "modernvbert", **_DIVISIBLE}},
+    "gemma3": {
+        "vision_config": {"model_type": "siglip_vision_model", "image_size": 896, "patch_size": 14}
+    },
+    "esm": {"vocab_size": 33},
+    "dbrx": {"attn_config": {"rope_theta": 500000.0, "kv_n_heads": 8}},
+    "dots1": {"n_routed_experts": 128, "num_experts_per_tok": 6},
     "qwen2_vl": {"vision_config": {"model_type": "qwen2_vl_vision", "hidden_size": 8192}},
     "encoder-decoder": {"encoder": {"model_type": "bert"}, "decoder": {"model_type": "bert"}},
     "vision-encoder-decoder": _IMAGE_TO_TEXT,
@@ -105,6 +119,7 @@ def analysed(reference: str, mode: str = "inference") -> dict[str, Any]:
 
     name, given = read(reference)
     for options in (few_layers_of(name, given), given):
+        subject = None
         try:
             subject = resolve(name, options=options)
             before = state_of(subject.model)
@@ -113,9 +128,12 @@ def analysed(reference: str, mode: str = "inference") -> dict[str, Any]:
                 subject.model, subject.inputs or None, kwargs=dict(subject.kwargs), mode=mode
             )
             break
-        except ArchscopeError:  # some do not work with few layers
-            if options is given:
-                raise
+        except ArchscopeError as error:
+            if options is not given:
+                continue  # some do not work with few layers
+            if subject is not None and raises_alone(subject, error):
+                raise RaisedByTransformers(str(error)) from error
+            raise
     sums = report.sums
     seconds = time.perf_counter() - began
     row = {column: sums[column] for column in COLUMNS.split() if column in sums}
@@ -129,6 +147,19 @@ def analysed(reference: str, mode: str = "inference") -> dict[str, Any]:
         "residue": " ".join(changed(before, state_of(subject.model))),
     }
     return row | compared(name, options, subject, sums["macs"])
+
+
+class RaisedByTransformers(Exception):
+    """A model that raises the same without archscope, on the meta device."""
+
+
+def raises_alone(subject: Any, error: ArchscopeError) -> bool:
+    """Whether a model raises what an analysis says when it is called with the same inputs."""
+    try:
+        counted_by_torch(subject, on_meta, unchecked=False)
+    except Exception as raised:
+        return type(raised).__name__ in str(error)
+    return False
 
 
 def few_layers_of(name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +226,7 @@ def compared(name: str, options: dict[str, Any], subject: Any, macs: int) -> dic
     return {"torch_error": "; ".join(errors)}
 
 
-def counted_by_torch(subject: Any, prepare: Callable[[Any], Any]) -> int:
+def counted_by_torch(subject: Any, prepare: Callable[[Any], Any], *, unchecked: bool = True) -> int:
     """The MACs that torch's FlopCounterMode finds.
 
     It has no formula for grouped products, and torch no form of them for shapes in float32, so the
@@ -208,10 +239,11 @@ def counted_by_torch(subject: Any, prepare: Callable[[Any], Any]) -> int:
     if any(hasattr(module, "num_experts") for module in model.modules()):
         model.set_experts_implementation("batched_mm")
     inputs, kwargs = prepare((subject.inputs, dict(subject.kwargs)))
-    unchecked = patch.dict(os.environ, TRANSFORMERS_DISABLE_TORCH_CHECK="1")  # checks read values
+    # transformers' own checks read values.
+    checks = patch.dict(os.environ, TRANSFORMERS_DISABLE_TORCH_CHECK=str(int(unchecked)))
     # Its formulas for attention are those of GPUs' kernels.
     unfused = sdpa_kernel(SDPBackend.MATH)
-    with torch.no_grad(), unchecked, unfused, FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), checks, unfused, FlopCounterMode(display=False) as counter:
         model(*inputs, **kwargs)
     return counter.get_total_flops() // 2
 
@@ -239,12 +271,31 @@ def refuse_if_large(model: nn.Module, macs: int) -> None:
 
 # -- all of them -----------------------------------------------------------------------------------
 
-# Why a type is not analysed: a pattern of its reference, a pattern of the error, and what it means.
-REASONS: tuple[tuple[str, str, str], ...] = ()
+# Why a type is not analysed: patterns of its reference and of the error, and what it means.
+_UNBUILDABLE = "transformers cannot build its default configuration"
+_FOREIGN = "reads what another part makes, or an object, such as a video session"
+REASONS = (
+    ("*", "*part of other models*", "a part for which transformers has no model of its own"),
+    ("*", "*a module needs inputs*", _FOREIGN),
+    ("*", "*ImportError*", "needs a package that is not installed"),
+    ("*", "*requires the*", "needs a package that is not installed"),
+    ("*", "*cannot be built*", _UNBUILDABLE),
+    ("*", "*no configuration of*", _UNBUILDABLE),
+    ("*", "*validation error*", _UNBUILDABLE),
+    ("*", "*must be run on data*", "asks for values in its forward, and its weights do not fit"),
+    (
+        "*",
+        "*ran out of memory on data*",
+        "asks for values in its forward, and its weights do not fit",
+    ),
+    ("*", "RaisedByTransformers*", "raises the same without archscope"),
+)
 
 
 def failed_because(row: Mapping[str, str]) -> str:
     """Why a model failed, as far as that is known."""
+    if re.search(r"tokens: (\d+), features: \1$", row["error"]):
+        return "its default encoder's features are of another width than its text"
     for pattern, error, why in REASONS:
         if fnmatchcase(row["reference"], pattern) and fnmatchcase(row["error"], error):
             return why

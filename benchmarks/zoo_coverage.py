@@ -22,6 +22,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -178,7 +179,8 @@ def work(arguments: Sequence[str], analysed: Callable[[str, str], dict[str, Any]
     for reference in references:
         signal.alarm(int(seconds))  # ends the process; the parent starts another one
         try:
-            row = analysed(reference, mode)
+            with redirect_stdout(sys.stderr):  # some models print
+                row = analysed(reference, mode)
         except Exception as error:
             line = " ".join(str(error).split())[:300]
             row = {"reference": reference, "error": f"{type(error).__name__}: {line}"}

@@ -6,6 +6,7 @@ times seven. A rule under a model type goes before the one that everybody has.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isqrt
 
 import torch
@@ -141,7 +142,7 @@ _STRIP = {"pixel_values": _strip, "target_sizes": grids_of_patches}
 _OF_CODEBOOKS = {"input_ids": _of_codebooks}
 _INT64 = torch.int64
 
-OF_TYPE: dict[str, dict[str, Rule | None]] = {
+OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
     "autoformer": _LAGGED,
     "informer": _LAGGED,
     "time_series_transformer": _LAGGED,
