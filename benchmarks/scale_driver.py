@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from archscope import study
-from archscope.study.engines.local import memory_available
+from archscope.machine import memory_available
 from archscope.study.records import Cell, Limits, Result, Task
 
 SAMPLES = 20  # of time and of the driver's memory, over the cells

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from archscope.errors import ArchscopeError
+from archscope.machine import memory_available
 from archscope.trace.records import Trace
 
 GIB = 2**30
@@ -50,7 +51,9 @@ def slots_at_once(trace: Trace, slots: int, limit: int | None) -> Need:
             changes[storage.freed_at] -= storage.bytes
     kept = sum(storage.bytes for storage in made)
     per_slot = max(2 * max(accumulate(changes)), 1)
-    limit = _free() // 2 if limit is None else limit
+    if limit is None:
+        free = memory_available()
+        limit = (8 * GIB if free is None else free) // 2
     fit = (limit - kept) // per_slot
     if fit < 1:
         raise ArchscopeError(
@@ -58,12 +61,3 @@ def slots_at_once(trace: Trace, slots: int, limit: int | None) -> Need:
             f"and {limit / GIB:.2f} GiB may be used"
         )
     return Need(kept, per_slot, slots, min(slots, fit))
-
-
-def _free() -> int:
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":") for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        return 8 * GIB

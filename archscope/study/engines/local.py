@@ -32,6 +32,7 @@ from socket import socketpair
 from typing import IO
 
 from archscope.errors import ArchscopeError
+from archscope.machine import memory_available
 from archscope.study.records import Cell, Result, Task
 from archscope.study.work import failure
 
@@ -63,17 +64,6 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def memory_available() -> int | None:
-    """Bytes of memory that processes can still take; None where the system does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
 
 
 class Local:
