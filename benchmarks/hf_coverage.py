@@ -51,6 +51,12 @@ LAYERS = (
     *("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "depth"),
     *("decoder_layers", "num_decoder_layers", "num_encoder_layers"),
 )
+
+
+def _of_width(width: int, kind: str) -> dict[str, Any]:
+    return {"vision_config": {"model_type": kind, "out_hidden_size": width}}
+
+
 # Entries without which a configuration cannot be made.
 _PREDICTION = {"prediction_length": 24}
 _IMAGE_TO_TEXT = {"encoder": {"model_type": "vit"}, "decoder": {"model_type": "gpt2"}}
@@ -65,7 +71,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "instructblipvideo": {"video_token_index": 50265},
     "idefics3": {"vision_config": {"model_type": "idefics3_vision", "image_size": 256}},
     "smolvlm": {"vision_config": {"model_type": "smolvlm_vision", "image_size": 256}},
-    "modernvbert": _DIVISIBLE,
+    "modernvbert": {**_DIVISIBLE, "text_config": {"model_type": "modernbert", "vocab_size": 50432}},
     "colmodernvbert": {"vlm_config": {"model_type": "modernvbert", **_DIVISIBLE}},
     "gemma3": {
         "vision_config": {"model_type": "siglip_vision_model", "image_size": 896, "patch_size": 14}
@@ -73,7 +79,18 @@ GIVEN: dict[str, dict[str, Any]] = {
     "esm": {"vocab_size": 33},
     "dbrx": {"attn_config": {"rope_theta": 500000.0, "kv_n_heads": 8}},
     "dots1": {"n_routed_experts": 128, "num_experts_per_tok": 6},
+    # Encoders whose features are by default of another width than the text.
     "qwen2_vl": {"vision_config": {"model_type": "qwen2_vl_vision", "hidden_size": 8192}},
+    "qwen2_5_vl": _of_width(8192, "qwen2_5_vl_vision"),
+    "qwen3_5": _of_width(4096, "qwen3_5_vision"),
+    "qwen3_5_moe": _of_width(2048, "qwen3_5_moe_vision"),
+    "qwen3_vl": _of_width(4096, "qwen3_vl_vision"),
+    "qwen3_vl_moe": _of_width(2048, "qwen3_vl_moe_vision"),
+    "qwen4_exp": _of_width(2048, "qwen4_exp_vision"),
+    "cosmos3_omni": _of_width(4096, "qwen3_vl_vision"),
+    "exaone4_5": _of_width(4096, "exaone4_5_vision"),
+    "glm_ocr": _of_width(1024, "glm_ocr_vision"),
+    "janus": {"vision_config": {"model_type": "janus_vision_model", "projection_dim": 4096}},
     "encoder-decoder": {"encoder": {"model_type": "bert"}, "decoder": {"model_type": "bert"}},
     "vision-encoder-decoder": _IMAGE_TO_TEXT,
     "speech-encoder-decoder": {**_IMAGE_TO_TEXT, "encoder": {"model_type": "wav2vec2"}},

@@ -58,8 +58,9 @@ class Wanted:
     def tokens(self) -> int:
         """The length of a text, which a model's positions may bound."""
         limit = getattr(self.config.get_text_config(), "max_position_embeddings", None)
-        bounded = isinstance(limit, int) and limit > 0
-        return self.length or (min(SEQUENCE, limit) if bounded else SEQUENCE)
+        if self.length is not None:
+            return self.length
+        return min(SEQUENCE, limit) if isinstance(limit, int) and limit > 0 else SEQUENCE
 
     def size(self, parts: tuple[str, ...], names: tuple[str, ...], default: Any) -> Any:
         """The first of these entries that a part of the configuration has, or all of it."""

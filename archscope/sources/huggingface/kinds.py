@@ -140,6 +140,7 @@ _SIZED = {"image_sizes": images_sizes}
 _BINS = {"input_features": shaped(SPECTROGRAM_FRAMES, 128)}
 _STRIP = {"pixel_values": _strip, "target_sizes": grids_of_patches}
 _OF_CODEBOOKS = {"input_ids": _of_codebooks}
+_WINDOWS = {"input_features": shaped(128, 200), "input_features_mask": ones(200)}
 _INT64 = torch.int64
 
 OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
@@ -178,7 +179,8 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
         "decoder_input_values": shaped(TEXT, "hidden_size"),
     },
     "layoutlmv2": {"image": shaped(3, 224, 224)},
-    "pix2struct": {"flattened_patches": shaped(2048, 770)},
+    "pix2struct": {"flattened_patches": shaped(2048, 770), "attention_mask": ones(2048)},
+    "pop2piano": {"input_ids": None, "input_features": shaped(SPECTROGRAM_FRAMES, 512)},
     "seggpt": {"prompt_pixel_values": _one_image, "prompt_masks": _one_image},
     "mllama": {
         "pixel_values": lambda wanted: wanted.of(1, _tiles(wanted), *image(wanted)),
@@ -229,6 +231,18 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
     "deepseek_vl_hybrid": {"high_res_pixel_values": shaped(3, 1024, 1024)},
     "colqwen2": {"pixel_values": lambda wanted: wanted.of(patches(wanted), 3 * 2 * 14 * 14)},
     "depth_pro": {"pixel_values": _four_patches},
+    "paddleocr_vl": {"pixel_values": _square_patches},
+    "paddleocr_vl_vision": {
+        "pixel_values": lambda wanted: wanted.of(
+            patches(wanted), 3, wanted.config.patch_size, wanted.config.patch_size
+        )
+    },
+    **dict.fromkeys(
+        ("pe_audio", "pe_audio_encoder", "pe_audio_video", "pe_audio_video_encoder"), _CODEC
+    ),
+    "qwen3_asr": _WINDOWS,
+    "qwen3_asr_encoder": _WINDOWS,
+    "qwen2_audio": {"attention_mask": ones(TEXT)},
     "lightglue": _PAIR,
     "efficientloftr": _PAIR,
     "superglue": _PAIR,
