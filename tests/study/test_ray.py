@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +51,7 @@ def cluster():
         patch.setenv("BUILT", "built.txt")  # where the driver is
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("RAY_TMPDIR", directory)
+        patch.setattr("archscope.study.engines.ray._NODES_FOR", 0.5)  # and not 5 s
         from ray.cluster_utils import Cluster
 
         head = {"include_dashboard": False, "num_cpus": 0, "_system_config": HEALTH}
@@ -339,6 +341,19 @@ def test_nodes_with_other_versions_are_refused(cluster, networks, monkeypatch):
         assert store.counts() == {"pending": 3, "done": 0, "failed": 0}
 
 
+def test_a_head_that_is_lost_ends_the_study_before_ray_ends_the_process(
+    cluster, networks, monkeypatch
+):
+    with ray_cluster.connected(cluster.address):
+        assert ray_cluster.head_answers()
+    monkeypatch.setattr(ray_cluster, "head_answers", lambda: False)
+    monkeypatch.setattr("archscope.study.engines.ray._HEAD_AWAY", 0.0)
+    with pytest.raises(ArchscopeError, match=r"head of the Ray cluster has not answered.*resume"):
+        run("s.db", grid("First"), cluster=cluster)
+    with Store("s.db") as store:
+        assert store.counts() == {"pending": 3, "done": 0, "failed": 0}
+
+
 def test_a_task_asks_for_what_it_needs():
     node = Node("ab" * 28, {"CPU": 16, "memory": 64e9, "GPU": 4, "accelerator_type:H100": 1})
     asked = ray_cluster.requirements
@@ -366,6 +381,23 @@ def test_no_cluster_is_one_line(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(ArchscopeError, match="no Ray cluster answers at '127"):
         engine("ray", address="127.0.0.1:1")
+
+
+def test_a_token_of_another_cluster_is_one_line_and_at_once(monkeypatch):
+    def refuse(address):
+        raise ray.exceptions.AuthenticationError("RPC error: InvalidAuthToken")
+
+    monkeypatch.setattr("ray._raylet.GcsClient", refuse)
+    monkeypatch.setattr(ray, "init", None)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ArchscopeError, match=f"'{address}' wants its token: RAY_AUTH_MODE=tok"):
+            engine("ray", address=address)
+        monkeypatch.setattr(
+            "ray._private.services.canonicalize_bootstrap_address", lambda _: address
+        )
+        with pytest.raises(ArchscopeError, match=f"'{address}' wants its token"):
+            engine("ray")
 
 
 def test_ray_that_is_not_installed_is_one_line(monkeypatch):

@@ -36,6 +36,7 @@ _AHEAD = 2  # tasks under way for each core, so that none waits for the driver
 _LOOK = 1.0  # s; an interrupt is noticed after that
 _NODES_FOR = 5.0  # s after which the cluster's nodes are asked for anew
 _REFUSALS = 3  # in a row, of nodes that cannot work at all
+_HEAD_AWAY = 20.0  # s without an answer of the head; Ray ends this process after 60
 _PATIENCE = 300.0  # s without any node that could work; an autoscaler takes minutes to start one
 
 _log = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ class _Flight:
         self.avoided: dict[str, str] = {}  # ids of nodes that cannot, and why
         self.asked = -_NODES_FOR
         self.last_able = time.monotonic()  # when there last was a node that can
+        self.answered = time.monotonic()  # when the head last did
 
     def carry_out(self, tasks: Iterator[Task]) -> Iterator[Result]:
         import ray
@@ -149,6 +151,8 @@ class _Flight:
     def _look_at_nodes(self) -> None:
         if time.monotonic() - self.asked <= _NODES_FOR and self.nodes:
             return
+        if not self._head_answers():
+            return  # nor would it say which nodes there are
         found = ray_cluster.nodes()
         new = [node for node in found if node.id not in self.known]
         refused = ray_cluster.misfits(new)
@@ -164,6 +168,22 @@ class _Flight:
                 _log.warning("archscope: Ray node %s is left out: %s", node.host, refused[node.id])
                 self.refusals = -len(self.sent)  # tasks may have been there already
         self._refuse_to_wait_for_ever()
+
+    def _head_answers(self) -> bool:
+        """Whether it does now.
+
+        Raises:
+            ArchscopeError: it has not for some time.
+        """
+        if ray_cluster.head_answers():
+            self.answered = time.monotonic()
+            return True
+        if time.monotonic() - self.answered > _HEAD_AWAY:
+            raise ArchscopeError(
+                f"the head of the Ray cluster has not answered for {_HEAD_AWAY:.0f} s; what was "
+                "done is kept: `archscope study resume`, once there is a cluster"
+            )
+        return False
 
     def _refuse_to_wait_for_ever(self) -> None:
         """As Ray does with what was sent and has no node any more that could do it."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.report.numbers import memory as readable
@@ -21,6 +23,7 @@ from archscope.study.records import Task
 from archscope.study.work import reason_of
 
 _ANSWERS_WITHIN = 5.0  # s
+_HEAD_WITHIN = 2.0  # s
 _SAYS_WITHIN = 120.0  # s, a process on a node that imports torch for it
 _ACCELERATOR = "accelerator_type:"  # what Ray calls the custom resource of a GPU's model
 
@@ -74,12 +77,14 @@ def connected(address: str | None) -> Iterator[None]:
 def _connect(address: str) -> None:
     import ray
 
-    _refuse_silence(address)
+    _refuse_silence(_found(address))
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     try:
         with _unheard():
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except ray.exceptions.AuthenticationError as error:
+        raise _unknown_token(address) from error
     except ConnectionError as error:
         raise _no_cluster(address, error) from error
     except (RuntimeError, ValueError) as error:
@@ -114,6 +119,17 @@ def _no_cluster(address: str, error: BaseException) -> ArchscopeError:
     )
 
 
+def _found(address: str) -> str:
+    """What "auto" stands for here, as far as Ray can tell without connecting."""
+    if address != "auto":
+        return address
+    services: Any = import_module("ray._private.services")
+    try:
+        return services.canonicalize_bootstrap_address(address) or address
+    except Exception:  # the connection will tell
+        return address
+
+
 def _refuse_silence(address: str) -> None:
     """Ray itself tries an address for minutes before it says that nothing answers."""
     host, colon, port = address.rpartition(":")
@@ -123,6 +139,51 @@ def _refuse_silence(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN).close()
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, error) from error
+    _refuse_token(address)
+
+
+def _refuse_token(address: str) -> None:
+    """Ray itself asks twenty times with a token that is not the cluster's, and tells of silence.
+
+    ``GcsClient`` is no public name, and ends the process where no token is found; as of Ray 2.60.
+    """
+    import ray
+
+    try:
+        setup = import_module("ray._private.authentication.authentication_token_setup")
+        setup.ensure_token_if_auth_enabled(create_token_if_missing=False)
+        with _discarded(sys.__stderr__):
+            import_module("ray._raylet").GcsClient(address=address)
+    except ray.exceptions.AuthenticationError as error:
+        raise _unknown_token(address) from error
+    except Exception:  # the connection will tell
+        return
+
+
+def _unknown_token(address: str) -> ArchscopeError:
+    return ArchscopeError(
+        f"the Ray cluster at '{address}' wants its token: RAY_AUTH_MODE=token, and the token of "
+        "its head in RAY_AUTH_TOKEN or ~/.ray/auth_token"
+    )
+
+
+@contextmanager
+def _discarded(stream: TextIO | None) -> Iterator[None]:
+    """What compiled code writes to a stream inside goes nowhere."""
+    try:
+        number = stream.fileno() if stream else -1
+        kept = os.dup(number)
+    except (OSError, ValueError):  # it is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)
 
 
 def _first_line(error: BaseException) -> str:
@@ -130,6 +191,18 @@ def _first_line(error: BaseException) -> str:
     if not lines:
         return type(error).__name__
     return (" ".join(lines)[:300] if lines[0].endswith(":") else lines[0]).rstrip(".")
+
+
+def head_answers() -> bool:
+    """Whether the head is there: Ray itself ends this process when it has not been for a minute."""
+    import ray
+
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_HEAD_WITHIN).close()
+    except OSError:
+        return False
+    return True
 
 
 def nodes() -> list[Node]:
