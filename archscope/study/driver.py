@@ -57,8 +57,7 @@ def run(
         _refuse_missing_files(grid)
     with _opened(Path(path), create=bool(grids)) as store:
         _refuse_another_folder(store)
-        for grid in expanded:
-            store.add_grid(json.dumps(grid.content, sort_keys=True))
+        store.add_grids(json.dumps(grid.content, sort_keys=True) for grid in expanded)
         if expanded:
             store.keep("folder", os.getcwd())
             store.keep("limits", json.dumps(vars(limits or Limits())))

@@ -163,10 +163,12 @@ class Store:
 
     # -- the plan ----------------------------------------------------------------------------------
 
-    def add_grid(self, content: str) -> None:
-        """Keep a grid, as JSON, for `resume`."""
+    def add_grids(self, contents: Iterable[str]) -> None:
+        """Keep grids, as JSON, for `resume`: all of them, or none if the disk is full."""
         with self.transaction():
-            self.connection.execute("INSERT OR IGNORE INTO grids (content) VALUES (?)", [content])
+            for content in contents:
+                insert = "INSERT OR IGNORE INTO grids (content) VALUES (?)"
+                self.connection.execute(insert, [content])
 
     def keep(self, name: str, value: str) -> None:
         """Keep something of the whole study, in place of what it was."""

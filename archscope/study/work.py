@@ -80,7 +80,7 @@ def reason_of(error: BaseException, limit: int | None = None) -> str:
         line = f"needs more memory than {most}: {line.rstrip(': ')}"
     elif not isinstance(error, ArchscopeError):
         line = f"{type(error).__name__}: {line}"
-    return line[:_REASON].encode(errors="replace").decode()
+    return "".join(sign if sign.isprintable() else "?" for sign in line[:_REASON])
 
 
 def _lacked_memory(error: BaseException | None) -> bool:

@@ -142,6 +142,22 @@ def test_a_full_disk_stops_it_and_what_was_done_is_kept(networks, monkeypatch):
     )
 
 
+def test_a_study_has_all_grids_that_it_was_asked_for_or_none(networks, monkeypatch):
+    asked = [grid("Good", batch=[batch]) for batch in range(1, 400)]
+    make = Store._prepare
+
+    def then_nearly_full(self, create):
+        make(self, create)
+        pages = self.connection.execute("PRAGMA page_count").fetchone()[0]
+        self.connection.execute(f"PRAGMA max_page_count = {pages + 10}")
+
+    monkeypatch.setattr(Store, "_prepare", then_nearly_full)
+    with pytest.raises(ArchscopeError, match="disk is full"):
+        study.run("s.db", asked, Serial())
+    with Store("s.db") as store:
+        assert store.grids() == []
+
+
 def test_a_disk_that_is_full_for_a_while_costs_nothing(networks, monkeypatch):
     monkeypatch.setattr(driver, "PAUSES", (0.0, 0.0))
     write, failures = Store.write, [sqlite3.OperationalError("database or disk is full")] * 2

@@ -97,7 +97,7 @@ def test_measurements_stand_in_a_row_per_device(networks):
     study.run("s.db", [grid("Good")], Serial())
     setting = replace(Setting("networks.py:Good"), inputs=("8",))
     with Store("s.db") as store:
-        store.add_grid("{}")
+        store.add_grids(["{}"])
         cells = [Cell(device, "latency", device) for device in ("cpu", "cuda:0")]
         store.plan("{}", "", [PlannedCell(setting, cell, {}, Measurement()) for cell in cells])
         for cell, latency in zip(cells, (3.0, 1.0), strict=True):
@@ -121,7 +121,7 @@ def large(tmp_path_factory):
     """20,000 cells of 10,000 settings, done."""
     path = tmp_path_factory.mktemp("large") / "s.db"
     with Store(path, create=True) as store:
-        store.add_grid("{}")
+        store.add_grids(["{}"])
         cells = [
             PlannedCell(
                 Setting("resnet18", batch=batch),
@@ -260,3 +260,7 @@ def test_a_size_is_set_without_building_the_network_for_its_image(reference, mon
 )
 def test_lack_of_memory_is_told_by_whatever_words_torch_has(error):
     assert reason_of(error, 1 << 30).startswith("needs more memory than 1.0 GiB")
+
+
+def test_a_reason_is_one_line_that_no_terminal_obeys():
+    assert reason_of(ValueError("bad\n\udcff \0\x1b[31mred")) == "ValueError: bad ? ??[31mred"
