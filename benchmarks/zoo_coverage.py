@@ -282,41 +282,8 @@ def summarise(rows: dict[str, dict[str, str]], files: Files) -> bool:
     groups: dict[str, list[dict[str, str]]] = {}
     for reference, row in rows.items():
         groups.setdefault(reference.partition(":")[0], []).append(row)
-    counts = {}
-    complaints = []
-    for source, found in groups.items():
-        failed = [row for row in found if row["error"]]
-        partial = [row for row in found if not row["error"] and float(row["coverage"]) < 1]
-        different = [row for row in found if differs(row)]
-        unexplained = [row for row in different if not explanation(row["reference"])]
-        published_rows = [row for row in found if row["published_macs"]]
-        off = [row for row in published_rows if misses_published(row)]
-        complaints += [f"{row['reference']} failed: {row['error']}" for row in failed]
-        complaints += [
-            f"{row['reference']}: {row['macs']} MACs, backward {row.get('backward_macs') or 0}, "
-            f"FlopCounterMode {row['torch_macs']}"
-            for row in unexplained
-        ]
-        unexplained_off = [row for row in off if not explanation(row["reference"])]
-        complaints += [
-            f"{row['reference']}: {row['macs']} MACs, published {row['published_macs']}"
-            for row in unexplained_off
-        ]
-        counts[source] = {
-            "models": len(found),
-            "failed": len(failed),
-            "run on data": sum(row["ran_on"] == "data" for row in found),
-            "coverage below 1": len(partial),
-            "equal to FlopCounterMode": sum(
-                bool(row["torch_macs"]) and not differs(row) for row in found
-            ),
-            "different, explained": len(different) - len(unexplained),
-            "different, unexplained": len(unexplained),
-            "published operations": len(published_rows),
-            "equal to them": len(published_rows) - len(off),
-            "seconds, median": _median(row["seconds"] for row in found),
-            "FlopCounterMode's, median": _median(row["torch_seconds"] for row in found),
-        }
+    counts = {source: _counts(found) for source, found in groups.items()}
+    complaints = [complaint for found in groups.values() for complaint in _complaints(found)]
     frame = pd.DataFrame(counts).map(lambda value: f"{value:g}").rename_axis("")
     text = (
         f"# Coverage of torchvision and timm\n\nTraced on shapes, batch {BATCH[files.mode]}, "
@@ -330,6 +297,46 @@ def summarise(rows: dict[str, dict[str, str]], files: Files) -> bool:
         click.echo(complaint)
     files.summary.write_text(text, encoding="utf-8")
     return not complaints
+
+
+def _counts(found: list[dict[str, str]]) -> dict[str, float]:
+    """How many models of one source came out how."""
+    different = [row for row in found if differs(row)]
+    unexplained = _unexplained(different)
+    published = [row for row in found if row["published_macs"]]
+    return {
+        "models": len(found),
+        "failed": sum(bool(row["error"]) for row in found),
+        "run on data": sum(row["ran_on"] == "data" for row in found),
+        "coverage below 1": sum(not row["error"] and float(row["coverage"]) < 1 for row in found),
+        "equal to FlopCounterMode": sum(
+            bool(row["torch_macs"]) and not differs(row) for row in found
+        ),
+        "different, explained": len(different) - len(unexplained),
+        "different, unexplained": len(unexplained),
+        "published operations": len(published),
+        "equal to them": len(published) - sum(map(misses_published, published)),
+        "seconds, median": _median(row["seconds"] for row in found),
+        "FlopCounterMode's, median": _median(row["torch_seconds"] for row in found),
+    }
+
+
+def _complaints(found: list[dict[str, str]]) -> Iterator[str]:
+    """Models that failed, and differences that nobody has explained."""
+    for row in found:
+        if row["error"]:
+            yield f"{row['reference']} failed: {row['error']}"
+    for row in _unexplained(filter(differs, found)):
+        yield (
+            f"{row['reference']}: {row['macs']} MACs, backward {row.get('backward_macs') or 0}, "
+            f"FlopCounterMode {row['torch_macs']}"
+        )
+    for row in _unexplained(filter(misses_published, found)):
+        yield f"{row['reference']}: {row['macs']} MACs, published {row['published_macs']}"
+
+
+def _unexplained(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    return [row for row in rows if not explanation(row["reference"])]
 
 
 def _median(values: Iterable[str]) -> float:
