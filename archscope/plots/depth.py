@@ -70,6 +70,7 @@ def depth(
         shares.set_ylabel("share of the gradient at the input (%)")
         shares.set_xlabel("path length (weight layers)")
         shares.set_ylim(0, _highest(measured))
+        shares.yaxis.set_major_locator(MaxNLocator(_TICKS))
         counts.set_xlim(shares.get_xlim())
         shares.xaxis.set_major_locator(MaxNLocator(integer=True))
         _log_of_integers(counts)
@@ -276,6 +277,7 @@ def _draw_lags(axes: Axes, static: Mapping[str, pd.DataFrame], looks: Mapping[st
         entries.append(Entry((stroke([0, 18], [4.5, 4.5], **look),), words, 18))
     axes.set_ylabel("weight layers from loss to input")
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(_TICKS - 2))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return Block("paths", tuple(entries), tuple(range(len(entries), 0, -1)))
 

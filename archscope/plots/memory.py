@@ -14,10 +14,11 @@ from archscope.errors import ArchscopeError
 from archscope.plots.captions import caption, run
 from archscope.plots.files import save
 from archscope.plots.key import Block, Entry, patch
+from archscope.plots.labels import text_width
 from archscope.plots.points import shown_name
 from archscope.plots.sheet import begin, finish, fitting
 from archscope.plots.spans import Span, parts, spans
-from archscope.plots.style import GREY, styled
+from archscope.plots.style import GREY, WIDE, styled
 from archscope.plots.tables import axes as given_axes
 from archscope.report.numbers import memory as in_bytes
 from archscope.trace.records import Trace
@@ -34,6 +35,8 @@ _COLOURS = {
 }
 _MOST_LABELS = 26
 _SIZE = (7.0, 3.8)  # inches
+_ABOVE = 36.0  # points above the peak for its name and those of the phases
+_LETTERS = 6.5
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
 
 
@@ -63,17 +66,20 @@ def timeline(
             linewidth=0,
         )
         axes.set_xlim(0, max(len(trace.ops), 1))
-        axes.set_ylim(0, max(top.bytes / scale, 1e-9) * 1.22)
+        headroom = 1 + max(0.22, _ABOVE / sheet.height)
+        axes.set_ylim(0, max(top.bytes / scale, 1e-9) * headroom)
         axes.set_ylabel(f"memory ({unit})")
         axes.yaxis.set_major_locator(MaxNLocator(6))
         axes.grid(axis="x", visible=False)
-        _mark_layers(axes, trace)
+        _mark_layers(axes, trace, 0.75 * sheet.width)
         _mark_phases(axes, trace)
-        _mark_peak(axes, trace, top.op, top.bytes / scale, _where(top.operator, top.layer))
+        where, narrow = _where(top.operator, top.layer), sheet.width < 72 * WIDE
+        _mark_peak(axes, trace, top.op, top.bytes / scale, "" if narrow else where)
         entries = [Entry((patch(_COLOURS[kind]),), kind, 16) for kind in reversed(shown)]
         sheet.key.append(Block("memory", tuple(entries)))
-        title = f"{shown_name(trace.model)}: peak {in_bytes(top.bytes)}"
-        axes.set_title(fitting(title, sheet.width), loc="left", parse_math=False)
+        lines = [f"{shown_name(trace.model)}: peak {in_bytes(top.bytes)}", where if narrow else ""]
+        title = "\n".join(fitting(line, sheet.width) for line in lines if line)
+        axes.set_title(title, loc="left", parse_math=False)
         said = (
             "Memory is derived: bytes alive while each operator runs, as the program asks for them."
         )
@@ -135,17 +141,20 @@ def _mark_phases(axes: Axes, trace: Trace) -> None:
         )
 
 
-def _mark_layers(axes: Axes, trace: Trace) -> None:
+def _mark_layers(axes: Axes, trace: Trace, width: float) -> None:
     """Parts of the model on the axis, at the deepest level whose names find room."""
     found = _parts(trace)
     total = max(len(trace.ops), 1)
     axes.set_xticks(sorted({span.start for span in found} | {total}), minor=True)
-    room = [span for span in found if span.end - span.start >= 0.022 * total]
+    room = [s for s in found if s.end - s.start >= max(0.022, 1.3 * _LETTERS / width) * total]
+    crowded = any(
+        text_width(span.label, _LETTERS) > (span.end - span.start) / total * width for span in room
+    )
     axes.set_xticks(
         [(span.start + span.end) / 2 for span in room],
         [span.label for span in room],
-        rotation=90 if len(room) > 8 else 0,
-        fontsize=6.5,
+        rotation=90 if crowded or len(room) > 8 else 0,
+        fontsize=_LETTERS,
         parse_math=False,
     )
     axes.tick_params(axis="x", which="major", length=0)

@@ -9,6 +9,7 @@ from matplotlib.offsetbox import TextArea
 
 import archscope
 from archscope import plots
+from archscope.plots.style import styled
 from tests.plots.geometry import assert_inside, assert_panels_are_most_of, caption
 
 
@@ -149,6 +150,17 @@ def test_panels_key_and_caption_find_room(kind, number, size):
     assert_inside(figure)
     assert_panels_are_most_of(figure, 0.3)
     assert size is None or tuple(figure.get_size_inches()) == size
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_file_has_the_ticks_that_the_layout_made_room_for(kind):
+    """Where nobody says how many, their number depends on the size of letters at the moment."""
+    figure = EVERY[kind](["a", "b"])
+    axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
+    with styled(fine=True):
+        laid_out = [list(axis.get_majorticklocs()) for axis in axes]
+    with styled():
+        assert [list(axis.get_majorticklocs()) for axis in axes] == laid_out
 
 
 @pytest.mark.parametrize("kind", EVERY)

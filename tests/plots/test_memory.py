@@ -1,5 +1,7 @@
 """The timeline of memory: its peak, its key, its conditions, in any size."""
 
+from itertools import pairwise
+
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import TextArea
@@ -39,3 +41,18 @@ def test_it_is_drawn_into_axes_that_are_given():
     assert plots.memory_timeline(step(), ax=left) is figure
     assert figure.axes == [left, right] and not figure.texts and not figure.legends
     assert_inside(figure)
+
+
+@pytest.mark.parametrize("size", [(3.3, 3.0), (7.0, 3.8)])
+def test_names_of_layers_meet_neither_each_other_nor_the_phases_that_of_the_peak(size):
+    figure = plots.memory_timeline(step(depth=6), size=size)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    ticks = [text for text in axes.get_xticklabels() if text.get_text()]
+    peak = [text.get_window_extent() for text in axes.texts if " of " in text.get_text()]
+    assert peak or " of " in axes.get_title(loc="left")
+    phases = [text for text in axes.texts if text.get_text() in ("forward", "backward")]
+    assert ticks and phases
+    boxes = [text.get_window_extent() for text in ticks]
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
+    assert not any(text.get_window_extent().overlaps(box) for text in phases for box in peak)
