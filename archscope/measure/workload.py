@@ -21,6 +21,7 @@ from archscope.trace.backward import backpropagate, finished
 from archscope.trace.copying import copied
 from archscope.trace.isolation import keep_settled_mode
 from archscope.trace.nested import tensors_in
+from archscope.trace.torch_private import has_data
 from archscope.trace.tracer import floating_dtype
 
 if TYPE_CHECKING:
@@ -219,6 +220,11 @@ def _built(
     if isinstance(model, nn.Module):
         if options:
             raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
+        if not all(map(has_data, (*model.parameters(), *model.buffers()))):
+            raise InvalidInput(
+                f"{type(model).__name__} has shapes and no data, so it cannot be run; build it on "
+                "the CPU and not on the meta device"
+            )
         network = copied(model)
         if sample is not None:
             asked, made = arguments(sample, batch)

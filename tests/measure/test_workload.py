@@ -9,6 +9,7 @@ import torch
 from fake import Fake
 from torch import nn
 
+from archscope.errors import InvalidInput
 from archscope.measure.devices import Cpu, place_all
 from archscope.measure.workload import Setting, inputs_or_sample, network_and_run
 
@@ -182,3 +183,10 @@ def test_every_build_is_compiled_as_if_it_were_the_first(monkeypatch):
     for _ in range(2):
         step(nn.Linear(2, 2), ((1, 2),), mode="inference", compile=True)
     assert done == ["reset", "compile"] * 2
+
+
+def test_a_module_without_data_is_refused_with_what_is_right():
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(2, 2))
+    with pytest.raises(InvalidInput, match=r"Sequential has shapes and no data.* on the CPU"):
+        step(model, ((1, 2),))
