@@ -59,8 +59,12 @@ def _of_width(width: int, kind: str) -> dict[str, Any]:
 
 # Entries without which a configuration cannot be made.
 _PREDICTION = {"prediction_length": 24}
-_IMAGE_TO_TEXT = {"encoder": {"model_type": "vit"}, "decoder": {"model_type": "gpt2"}}
-_DIVISIBLE = {"vision_config": {"model_type": "siglip_vision_model", "image_size": 256}}
+_DECODER = {"model_type": "gpt2", "add_cross_attention": True, "is_decoder": True}
+_IMAGE_TO_TEXT = {"encoder": {"model_type": "vit"}, "decoder": _DECODER}
+_DIVISIBLE = {
+    "vision_config": {"model_type": "siglip_vision_model", "image_size": 256},
+    "text_config": {"model_type": "modernbert", "vocab_size": 50432},
+}
 GIVEN: dict[str, dict[str, Any]] = {
     "autoformer": _PREDICTION,
     "informer": _PREDICTION,
@@ -71,7 +75,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "instructblipvideo": {"video_token_index": 50265},
     "idefics3": {"vision_config": {"model_type": "idefics3_vision", "image_size": 256}},
     "smolvlm": {"vision_config": {"model_type": "smolvlm_vision", "image_size": 256}},
-    "modernvbert": {**_DIVISIBLE, "text_config": {"model_type": "modernbert", "vocab_size": 50432}},
+    "modernvbert": _DIVISIBLE,
     "colmodernvbert": {"vlm_config": {"model_type": "modernvbert", **_DIVISIBLE}},
     "gemma3": {
         "vision_config": {"model_type": "siglip_vision_model", "image_size": 896, "patch_size": 14}

@@ -65,8 +65,9 @@ class Wanted:
     def size(self, parts: tuple[str, ...], names: tuple[str, ...], default: Any) -> Any:
         """The first of these entries that a part of the configuration has, or all of it."""
         whole = self.language_model.config
-        configs = [getattr(whole, part, None) for part in parts]
-        for config in (*filter(None, configs), whole):
+        found = [getattr(whole, part, None) for part in parts]
+        inner = [getattr(config, "backbone_config", None) for config in found]
+        for config in (*filter(None, (*found, *inner)), whole):
             for name in names:
                 value = getattr(config, name, None)
                 if value is not None:

@@ -80,8 +80,10 @@ def _tiles(wanted: Wanted) -> int:
     return wanted.size(("vision_config",), ("max_num_tiles",), 1)
 
 
-def _one_image(wanted: Wanted) -> Value:
-    return wanted.of(*image(wanted))
+def _half_image(wanted: Wanted) -> Value:
+    """SegGPT puts an image below the one that shows what is wanted, and takes both as one."""
+    channels, height, width = image(wanted)
+    return wanted.of(channels, height // 2, width)
 
 
 def _few_enough_patches(wanted: Wanted) -> Value:
@@ -181,7 +183,10 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
     "layoutlmv2": {"image": shaped(3, 224, 224)},
     "pix2struct": {"flattened_patches": shaped(2048, 770), "attention_mask": ones(2048)},
     "pop2piano": {"input_ids": None, "input_features": shaped(SPECTROGRAM_FRAMES, 512)},
-    "seggpt": {"prompt_pixel_values": _one_image, "prompt_masks": _one_image},
+    "seggpt": dict.fromkeys(("pixel_values", "prompt_pixel_values", "prompt_masks"), _half_image),
+    "seamless_m4t": {"input_features": None},
+    "seamless_m4t_v2": {"input_features": None},
+    "speech-encoder-decoder": {"input_features": None},
     "mllama": {
         "pixel_values": lambda wanted: wanted.of(1, _tiles(wanted), *image(wanted)),
         "aspect_ratio_mask": lambda wanted: torch.ones(wanted.batch, 1, _tiles(wanted)),
