@@ -199,3 +199,17 @@ def test_dropout_is_no_arithmetic_on_any_device(device, on_data):
     assert trace.ran_on == ("data" if on_data else "shapes")
     reading = 3 * 4 if on_data else 0  # the sum that decides
     assert trace.flops == 3 * 4 * (2 * 4 + 1) + 3 * 4 + reading
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize(
+    "kind", ["Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout"]
+)
+def test_every_kind_of_dropout_counts_nothing(kind, inplace):
+    drop = getattr(nn, kind)(0.5, inplace=inplace)
+    x = torch.randn(3, 4, 5) if kind != "Dropout2d" else torch.randn(3, 4, 5, 6)
+    layers = nn.Sequential(nn.ReLU(), drop)
+    for mode in ("inference", None):
+        assert archscope.trace(layers.train(), (x,), mode).flops == x.numel()
+    step = archscope.trace(layers, (x.requires_grad_(),), "training")
+    assert step.flops == x.numel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -26,3 +28,20 @@ def dropout(x: Tensor, p: float, train: bool) -> Tensor:
     with running().recorder.log.costing(lambda name, cost: FREE):
         mask = torch.empty_like(x).bernoulli_(1 - p)
         return x * (mask.div_(1 - p) if p < 1 else mask)
+
+
+def _as_torch_takes_it_apart(func: torch._ops.OpOverload) -> Callable[..., Tensor]:
+    def kernel(x: Tensor, p: float, train: bool) -> Tensor:
+        with running().recorder.log.costing(lambda name, cost: FREE):
+            return func.decompose(x, p, train)
+
+    return kernel
+
+
+# In place, of whole channels, and those that keep mean and variance.
+OTHER_KINDS = {
+    name: _as_torch_takes_it_apart(getattr(torch.ops.aten, name).default)
+    for kind in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
+    for name in (kind, f"{kind}_")
+    if name != "dropout"
+}

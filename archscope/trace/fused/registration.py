@@ -13,7 +13,7 @@ from archscope.trace.costs.recurrent import GATES
 from archscope.trace.execution import Execution
 from archscope.trace.fused import by_values
 from archscope.trace.fused.attention import attention, attention_with_scores
-from archscope.trace.fused.dropout import dropout, dropout_on_cuda
+from archscope.trace.fused.dropout import OTHER_KINDS, dropout, dropout_on_cuda
 from archscope.trace.fused.indices import take_along_dim
 from archscope.trace.fused.kept_whole import linear, one_kernel
 from archscope.trace.fused.normalisation import instance_norm
@@ -23,7 +23,7 @@ from archscope.trace.recorder import Recorder
 
 
 def _kernels() -> dict[str, Callable[..., Any]]:
-    kernels: dict[str, Callable[..., Any]] = {**by_values.KERNELS}
+    kernels: dict[str, Callable[..., Any]] = {**by_values.KERNELS, **OTHER_KINDS}
     kernels["scaled_dot_product_attention"] = attention
     kernels["instance_norm"] = instance_norm
     kernels["take_along_dim"] = take_along_dim
