@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from archscope.comparison.columns import records
@@ -131,6 +132,8 @@ def _check(node: ast.AST, levels: int) -> None:
             type(op) in _COMPARISONS for op in ops
         ):
             inside = [left, *right]
+        case ast.Constant(value=float() as number) if not isfinite(number):
+            raise InvalidInput(f"a number of a condition is finite; {_GRAMMAR}")
         case ast.Name() | ast.Constant(value=bool() | int() | float() | str()):
             return
         case ast.BinOp(op=op) | ast.UnaryOp(op=op):
@@ -171,7 +174,7 @@ def _unary(op: ast.unaryop, value: Any) -> Any:
         return None
     if isinstance(op, ast.Not):
         return not _truth(value)
-    return -_number(value) if isinstance(op, ast.USub) else _number(value)
+    return _arithmetic(ast.Sub() if isinstance(op, ast.USub) else ast.Add(), 0, value)
 
 
 def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
@@ -179,7 +182,7 @@ def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
         return None
     try:
         return _ARITHMETIC[type(op)](_number(left), _number(right))
-    except ZeroDivisionError:
+    except (ZeroDivisionError, OverflowError):  # of an infinite value of the table
         return None
 
 

@@ -80,6 +80,8 @@ def test_what_is_missing_is_neither_more_nor_less():
         "None == params",
         "b'a' == model",
         "1j == params",
+        "params < 1e999",
+        "params > -1e999",
         "... == params",
         "-" * 900 + "1 == params",
         "(" * 400 + "1" + ")" * 400 + " == params",
@@ -99,6 +101,13 @@ def test_a_condition_runs_no_code(hostile, tmp_path, monkeypatch):
         where(FRAME, hostile)
     assert not list(tmp_path.iterdir())
     assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 1500
+
+
+@pytest.mark.parametrize("condition", ["-top1 < 0", "top1 + paths > 1", "2 * top1 > 1"])
+def test_an_infinite_value_of_a_table_is_no_number_to_reckon_with(condition):
+    frame = FRAME.assign(top1=float("inf"))
+    assert where(frame, condition).empty
+    assert len(where(frame, "top1 > 3")) == len(frame)
 
 
 def test_an_unknown_column_is_told_with_the_nearest():
