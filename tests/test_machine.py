@@ -1,6 +1,6 @@
 """What a machine has to spare, from files as Linux has them."""
 
-from archscope.machine import memory_available
+from archscope.machine import cores, memory_available
 
 GIB = 2**30
 
@@ -44,3 +44,13 @@ def test_a_group_without_a_limit_has_what_the_machine_has(tmp_path):
 
 def test_a_system_that_does_not_say_is_believed_to_have_enough(tmp_path):
     assert memory_available(tmp_path) is None
+
+
+def test_a_container_has_fewer_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(16)))
+    assert cores(tmp_path) == 16
+    group(tmp_path, "job/step", limit="max", used=0)
+    written(tmp_path / "sys/fs/cgroup/job/step/cpu.max", "max 100000\n")
+    assert cores(tmp_path) == 16
+    written(tmp_path / "sys/fs/cgroup/job/cpu.max", "250000 100000\n")
+    assert cores(tmp_path) == 3

@@ -32,7 +32,7 @@ from socket import socketpair
 from typing import IO
 
 from archscope.errors import ArchscopeError
-from archscope.machine import memory_available
+from archscope.machine import cores, memory_available
 from archscope.study.records import Cell, Result, Task
 from archscope.study.work import failure
 
@@ -57,13 +57,6 @@ def engine(*, workers: int | None = None, address: str | None = None) -> Local:
     if address is not None:
         raise ArchscopeError("an address is for --engine ray; the local engine has none")
     return Local(workers or cores())
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Local:
