@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,6 +20,8 @@ from archscope.errors import InvalidInput
 
 if TYPE_CHECKING:
     from archscope.study import Engine, Limits
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -251,23 +254,27 @@ def _carried_out(
             counts = action(progress)
     except KeyboardInterrupt:
         progress.end()
-        remark(f"stopped; what was done is kept: archscope study resume {store}")
+        remark(f"stopped; what was done is kept: archscope study resume {quote(str(store))}")
         raise
     progress.end()
     if counts["failed"]:
-        remark(f"{counts['failed']:,} failed; `archscope study status {store}` says why")
+        status = f"archscope study status {quote(str(store))}"
+        remark(f"{counts['failed']:,} failed; `{status}` says why")
         ctx.exit(1)
 
 
 @contextmanager
-def _ended_by_signals() -> Any:
-    """What a scheduler sends ends a study as an interrupt does."""
+def _ended_by_signals() -> Iterator[None]:
+    """What a scheduler or a terminal that closes sends ends a study as an interrupt does."""
 
-    def interrupt(number: int, frame: Any) -> None:
+    def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # Under nohup the terminal's signal stays ignored.
+    heard = [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, interrupt) for one in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, known in before.items():
+            signal.signal(one, known)

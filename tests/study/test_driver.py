@@ -80,10 +80,11 @@ def test_after_kill_9_of_the_driver_resume_does_only_what_is_missing(networks):
     assert full and not any(again[name] for name in full)
 
 
-def test_an_interrupt_ends_it_at_once_and_says_how_to_go_on(networks):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupt_ends_it_at_once_and_says_how_to_go_on(networks, number):
     process = begun()
     began = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate()
     assert time.monotonic() - began < 5
     assert process.returncode == 130
