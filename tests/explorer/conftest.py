@@ -183,9 +183,10 @@ def settled(shown, act):
 
 
 def address(shown):
-    """The page's address, once the view is written into it."""
-    shown.wait_for_timeout(400)
-    return shown.url
+    """The page's address with the view in it, as it is when the page is left for another."""
+    return shown.evaluate(
+        "document.dispatchEvent(new Event('visibilitychange')), document.location.href"
+    )
 
 
 def spot(shown, name):

@@ -122,3 +122,16 @@ def test_every_marker_is_drawn_around_its_place(visit):
     for name in protocols:
         red, green, _ = colour_at(shown, *spot(shown, name))
         assert red - green > 50  # the pink of residual networks
+
+
+def test_a_card_of_many_figures_stays_on_the_screen(visit, frame):
+    extra = {f"figure_{n}": [None, None, None, 1, None, 2] for n in range(24)}
+    shown = visit(page(frame.assign(**extra)), height=640)
+    shown.evaluate("scrollTo(0, 150)")
+    for name in ("resnet50", "alexnet"):
+        spot(shown, name)
+        card = shown.locator("#card")
+        box = card.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 640
+        assert "Not measured or stated for this one: Figure 0, Figure 1," in card.inner_text()

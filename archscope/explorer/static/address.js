@@ -21,6 +21,8 @@ function keepNow() {
   history.replaceState(null, "", text ? `${page}#${text}` : page);
 }
 
+document.addEventListener("visibilitychange", keepNow); // what is left may never come back
+
 let beneath = null; // the fragment of the step under that of an open network
 
 function enterNetwork() {

@@ -22,9 +22,13 @@ function swatch(colour) {
   return made;
 }
 
-/** Every figure of a row, as terms and values; figures that no row has are named together. */
-function figureList(row, { exact = false, boxed = false } = {}) {
-  const shown = [...fields.values()].filter((field) => field.name !== "model" && field.known);
+/** Fields that some row has, beside its name. */
+function knownFields() {
+  return [...fields.values()].filter((field) => field.name !== "model" && field.known);
+}
+
+/** Figures of a row, as terms and values. */
+function figureList(row, shown, { exact = false, boxed = false } = {}) {
   return shown.flatMap((field) => {
     const value = element("dd", {}, written(field, row));
     if (given(field, row) === null) value.className = "missing";
@@ -38,20 +42,29 @@ function figureList(row, { exact = false, boxed = false } = {}) {
   });
 }
 
-/** What nothing here has, in one line: it was not measured, and is not 0. */
-function unmeasured() {
-  const names = numericFields().filter((field) => !field.known);
-  if (!names.length) return null;
-  const text = names.map((field) => field.title).join(", ");
-  return element("p", { className: "missing" }, `Not measured for any network here: ${text}.`);
+/** What a row has not, in one line each: it was not measured or stated, and is not 0. */
+function missingList(row) {
+  const nowhere = numericFields().filter((field) => !field.known);
+  const here = knownFields().filter((field) => given(field, row) === null);
+  return [
+    [`${NOT_MEASURED} or stated for this one`, here],
+    [`${NOT_MEASURED} for any ${ROW} here`, nowhere],
+  ]
+    .filter(([, missing]) => missing.length)
+    .map(([what, missing]) => {
+      const names = missing.map((field) => field.title).join(", ");
+      const sentence = `${what[0].toUpperCase()}${what.slice(1)}: ${names}.`;
+      return element("p", { className: "missing" }, sentence);
+    });
 }
 
 function showCard(row, point) {
   const colour = state.colours.of(row);
+  const present = knownFields().filter((field) => given(field, row) !== null);
   card.replaceChildren(
     element("h3", {}, swatch(colour), labels[row]),
-    element("dl", {}, ...figureList(row)),
-    unmeasured() ?? "",
+    element("dl", {}, ...figureList(row, present)),
+    ...missingList(row),
   );
   if (byFinger) card.append(cardActions(row));
   card.hidden = false;
@@ -64,7 +77,9 @@ function showCard(row, point) {
   const [width, height] = [card.offsetWidth, card.offsetHeight];
   const away = point.radius + 14;
   const left = point.x + away + width <= room ? point.x + away : point.x - away - width;
-  const top = Math.min(Math.max(point.y - height / 3, 0), Math.max(plot.clientHeight - height, 0));
+  const above = plot.getBoundingClientRect().top;
+  const lowest = innerHeight - above - height - 8;
+  const top = Math.max(Math.min(point.y - height / 3, lowest), 8 - above); // whole on the screen
   card.style.left = `${Math.max(left, point.x < room / 2 ? point.x + away : 0)}px`;
   card.style.top = `${top}px`;
 }

@@ -30,7 +30,7 @@ async function drawDetail() {
     .replaceChildren(swatch(state.colours.of(row)), labels[row]);
   document
     .getElementById("detail-figures")
-    .replaceChildren(...figureList(row, { exact: true, boxed: true }));
+    .replaceChildren(...figureList(row, knownFields(), { exact: true, boxed: true }));
   showLayers(false, "Unpacking the layers...");
   if (!dialog.open) dialog.showModal();
   try {
