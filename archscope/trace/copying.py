@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from types import CellType, FunctionType
 from typing import Any
+from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor, nn
@@ -104,12 +105,12 @@ def _held(model: nn.Module) -> list[nn.Module | Tensor]:
 
 
 def _refer_to_copies(module: nn.Module, memo: _Memo) -> None:
-    """In functions that are attributes of a copied module, and in its hooks."""
+    """In functions and weak references that are attributes of a copied module, and in hooks."""
     tables = [held for held in vars(module).values() if isinstance(held, dict)]
     for holder in (vars(module), *tables):
         for name, value in holder.items():
-            if isinstance(value, FunctionType):
-                holder[name] = _rebound(value, memo)
+            if isinstance(value, FunctionType | ReferenceType):
+                holder[name] = _copy_of(value, memo)
 
 
 def _rebound(function: FunctionType, memo: _Memo) -> FunctionType:
@@ -149,4 +150,8 @@ def _content(cell: CellType) -> Any:
 def _copy_of(value: Any, memo: _Memo) -> Any:
     if isinstance(value, FunctionType):
         return _rebound(value, memo)
+    if isinstance(value, ReferenceType):
+        target = value()
+        found = _copy_of(target, memo)
+        return value if found is target else ref(found)
     return memo.get(id(value), value) if isinstance(value, nn.Module | Tensor) else value

@@ -1,6 +1,7 @@
 """Copies of modules that ``copy.deepcopy`` refuses."""
 
 import threading
+import weakref
 
 import pytest
 import torch
@@ -83,7 +84,17 @@ def in_a_hook():
     return model
 
 
-@pytest.mark.parametrize("make", [in_a_closure, in_a_global, in_a_hook])
+def in_a_weak_reference():
+    class Norms(nn.Module):
+        def forward(self, x):
+            return self.around()[2](x)
+
+    model = nn.Sequential(nn.Linear(2, 2), Norms(), nn.BatchNorm1d(2))
+    model[1].around = weakref.ref(model)
+    return model
+
+
+@pytest.mark.parametrize("make", [in_a_closure, in_a_global, in_a_hook, in_a_weak_reference])
 def test_functions_that_refer_to_the_model_refer_to_the_copy(make):
     model = make().train()
     copy = copied(model)
