@@ -55,6 +55,8 @@ def run(
     expanded = [_checked(grid).expanded() for grid in grids]
     for grid in expanded:
         _refuse_missing_files(grid)
+        for device in _devices(grid):  # one that is not here is told before it is kept
+            engine.title(device)
     with _opened(Path(path), create=bool(grids)) as store:
         _refuse_another_folder(store)
         store.add_grids(json.dumps(grid.content, sort_keys=True) for grid in expanded)

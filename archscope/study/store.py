@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from archscope.arguments import checked, file, flag
+from archscope.arguments import checked, file, flag, shown
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.study.analyses import RUNS
 from archscope.study.records import Cell, Limits, Measurement, Result, Setting, Task
@@ -84,6 +84,13 @@ class PlannedCell:
 
 def check_place(path: Path, *, create: bool) -> None:
     """Raise ``ArchscopeError`` unless there is a file, or a directory to make it in."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"there can be no study {shown(str(path))}: {reason}") from error
     if not create and not path.is_file():
         raise InvalidInput(f"there is no study {path}; `archscope study run` makes one")
     if path.is_dir():

@@ -298,6 +298,24 @@ def test_a_store_where_one_may_only_read_is_read():
         study.run("s.db", [], Serial())
 
 
+def test_a_device_that_is_not_here_leaves_no_store(networks):
+    class NoDevice(Serial):
+        def title(self, device):
+            raise InvalidInput(f"there is no {device}")
+
+    with pytest.raises(InvalidInput, match="there is no cuda:0"):
+        study.run("s.db", [grid("Good", analyses=["latency"], device="cuda")], NoDevice())
+    assert not Path("s.db").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000, "x\0y"])
+def test_a_name_that_no_file_can_have_is_told_in_one_line(networks, name):
+    for use in (lambda: study.run(name, [grid("Good")], Serial()), lambda: study.frame(name)):
+        with pytest.raises(InvalidInput, match="there can be no study 'x") as error:
+            use()
+        assert len(str(error.value)) < 200
+
+
 @pytest.mark.parametrize(
     ("models", "error", "says"),
     [
