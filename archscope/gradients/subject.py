@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.sources import Subject, check_positive, resolve
+from archscope.trace.copying import copied
 
 STATISTICS_BATCHES = 8
 STATISTICS_BATCH = 32
@@ -105,7 +105,7 @@ def _built(
             raise _by_position()
         if options:
             raise InvalidInput(f"options such as {next(iter(options))}= are for references only")
-        built, name = copy.deepcopy(model), type(model).__name__
+        built, name = copied(model), type(model).__name__
     else:
         options = dict(options)
         subject = resolve(model, input=options.pop("input", None), options=options)

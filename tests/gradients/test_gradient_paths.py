@@ -372,3 +372,10 @@ def test_networks_of_other_sources_start_as_torchs_layers_do(tmp_path):
     (tmp_path / "raw.py").write_text(raw)
     with pytest.raises(InvalidInput, match="cannot be initialised by itself"):
         gradient_paths(f"{tmp_path / 'raw.py'}:Raw", torch.randn(2, 4))
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+def test_a_module_whose_weights_are_computed_is_decomposed():
+    model = nn.Sequential(nn.utils.weight_norm(nn.Linear(3, 3)), nn.ReLU(), nn.Linear(3, 1))
+    frame = gradient_paths(model, torch.randn(2, 3))
+    assert frame.set_index("length")["share"][2] == pytest.approx(1)
