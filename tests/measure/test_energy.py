@@ -8,6 +8,7 @@ import archscope
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.energy import Window, busy_windows, columns, energy, idle_window
 from archscope.measure.meters import NoMeter, meter_of_cpu
+from archscope.report.drawing import draw
 from archscope.report.energy import energy_table
 
 
@@ -51,6 +52,15 @@ def test_what_the_machine_has_no_memory_for_is_a_row_and_is_not_run():
     assert list(found.status) == ["out of memory", "ok"]
     caption = " ".join(energy_table(found.to_dict("records")).caption)
     assert "most of 3 windows" in caption
+
+
+def test_a_remark_stands_below_its_row_and_leaves_the_columns_their_names():
+    device = Fake(())
+    device.each_wait = 0.25
+    rows = energy("rnn", device=device, seq_len=3).to_dict("records")
+    rows[0]["disturbed"] = "other processes took 3.4 of 4 CPUs"
+    drawn = draw([energy_table(rows)], "plain", data=rows, rows=rows, width=80, colour=False)
+    assert "batch  mJ/sample" in drawn and "took 3.4 of 4 CPUs" in " ".join(drawn.split())
 
 
 def test_a_window_is_never_shorter_than_asked():
