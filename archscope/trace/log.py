@@ -12,7 +12,7 @@ from torch import Tensor
 
 from archscope.trace import torch_private
 from archscope.trace.costs import FREE, Cost
-from archscope.trace.in_place import InPlace
+from archscope.trace.in_place import NEW_IN_FORMULAS, InPlace
 from archscope.trace.modules import CallStack
 from archscope.trace.operators import LOOKUPS
 from archscope.trace.records import (
@@ -265,13 +265,13 @@ class Log:
             op = self.ops[index]
             held = self.storages.states[op.reads[0]]
             made = self.storages.states[op.writes[0]]
-            fresh = held.created_at >= 0 and "zeros" in self.ops[held.created_at].name
+            maker = self.ops[held.created_at].name if held.created_at >= 0 else ""
             alone = held.freed_at == index + 1  # a view's base holds its storage too
             allowed = {
                 InPlace.NEVER: False,
                 InPlace.IF_ALONE: alone,
-                InPlace.IF_ALONE_AND_NEW: alone and fresh,
-                InPlace.ALWAYS: held.kind == "activation",
+                InPlace.IF_ALONE_AND_ZERO: alone and "zeros" in maker,
+                InPlace.ALWAYS: held.kind == "activation" and maker not in NEW_IN_FORMULAS,
             }
             if allowed[how] and held.bytes == made.bytes:
                 held.freed_at = index
