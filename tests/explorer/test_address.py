@@ -66,8 +66,7 @@ def test_nonsense_in_a_link_is_told_and_changes_nothing(visit, html, part):
     shown = visit(html, f"#open=resnet50&{part}")
     shown.locator("#layer-table tbody th").first.wait_for()
     assert part in shown.get_by_role("alert").inner_text()
-    shown.keyboard.press("Escape")
-    shown.get_by_role("dialog").wait_for(state="hidden")
+    settled(shown, lambda: shown.keyboard.press("Escape"))
     assert "#" not in address(shown)
 
 

@@ -165,7 +165,7 @@ def test_a_click_opens_the_layers_of_one_network(visit, html, layers):
     paths = shown.locator("#layer-table tbody th").all_inner_texts()
     assert paths == list(layers["resnet50"]["path"])
     assert "in 12 of 12 layers" in shown.locator("#bar-text").inner_text()
-    shown.keyboard.press("Escape")
+    settled(shown, lambda: shown.keyboard.press("Escape"))
     assert dialog.is_hidden()
     assert "open=" not in address(shown)
 

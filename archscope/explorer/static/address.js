@@ -35,6 +35,7 @@ function enterNetwork() {
 function leaveNetwork() {
   if (beneath === null) return update({ open: "" });
   view.open = "";
+  clearTimeout(keeping); // the step that is left stays as it was
   history.back();
 }
 
