@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from types import CellType, FunctionType
 from typing import Any
 from weakref import ReferenceType, ref
@@ -13,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer
 
 from archscope.errors import InvalidInput
-from archscope.trace.nested import tensors_in
 
 _OF_TORCH = frozenset(nn.Module().__dict__)
 _Memo = dict[int, Any]  # as copy.deepcopy has it: the identity of an original -> its copy
@@ -30,10 +31,8 @@ def copied(model: nn.Module) -> nn.Module:
     Raises:
         InvalidInput: it cannot be copied so.
     """
-    modules = list(model.modules())
-    # In lists, so that no other object gets the identity of one while the memo is in use.
-    held = [tensor for module in modules for tensor in tensors_in(vars(module).values())]
-    memo = {id(tensor): _data(tensor) for tensor in held if not _copies(tensor)}
+    held = _tensors_of(model)
+    memo: _Memo = {id(tensor): _data(tensor) for tensor in held if not _copies(tensor)}
     try:
         with torch.no_grad():  # a scripted module's weights would become results of the model's
             found, memo = _deep_copy(model, memo)
@@ -53,6 +52,31 @@ def copied(model: nn.Module) -> nn.Module:
     for module in found.modules():
         _refer_to_copies(module, memo)
     return found
+
+
+def _tensors_of(model: nn.Module) -> list[Tensor]:
+    """What its modules hold, registered or in containers, which may hold themselves."""
+    found: list[Tensor] = []
+    rest: list[Any] = [value for module in model.modules() for value in vars(module).values()]
+    seen: set[int] = set()
+    while rest:
+        value = rest.pop()
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif id(value) not in seen:
+            seen.add(id(value))
+            rest += _items(value)
+    return found
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return vars(value).values() if hasattr(value, "__dict__") else ()
+    return ()
 
 
 def _copies(tensor: Tensor) -> bool:

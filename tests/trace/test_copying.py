@@ -36,6 +36,15 @@ def test_a_lock_is_shared_and_all_else_is_copied():
     assert copy[0].lock is model[0].lock and copy[0].sizes is not model[0].sizes
 
 
+def test_containers_may_hold_themselves():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].notes = {"all": [model[0](torch.ones(1, 2))]}
+    model[0].notes["all"].append(model[0].notes)
+    copy = copied(model)
+    assert copy[0].notes["all"][1] is copy[0].notes
+    assert copy[0].notes["all"][0] is not model[0].notes["all"][0]
+
+
 def test_tied_weights_stay_tied():
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     model[1].weight = model[0].weight
