@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from typing import Any
 from unittest.mock import patch
 
@@ -349,7 +350,8 @@ def summarise(rows: dict[str, dict[str, str]]) -> bool:
         "# Coverage of transformers\n\nEvery model type, from its default configuration, without "
         "weights, batch 1, inference; counts in MACs. The rows are in "
         f"`{FILES.table.name}`, the reasons for differences in `../explained_differences.csv`.\n\n"
-        f"Conditions: {conditions(('transformers',))}\n\n"
+        f"Conditions: {conditions(()).removesuffix('; .')}; "
+        f"transformers {version('transformers')}.\n\n"
         f"{markdown(frame.astype(str).rename_axis(''))}\n"
         f"Not analysed:\n\n{listed(rows, failed_because)}\n"
         f"Different:\n\n{listed(rows, differs_because)}\n"

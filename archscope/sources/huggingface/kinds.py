@@ -106,6 +106,12 @@ def _strip(wanted: Wanted) -> Value:
     return TensorSpec((1, 3, side, side * wanted.batch * patches(wanted)))
 
 
+def _latents_first(wanted: Wanted) -> Value:
+    """A text that begins with the places of an image's latents, (B, tokens)."""
+    is_image = torch.arange(wanted.tokens) < wanted.config.latent_query_num
+    return is_image.to(torch.int64).repeat(wanted.batch, 1)
+
+
 def _four_patches(wanted: Wanted) -> Value:
     """The smallest image that Depth Pro halves twice and still cuts into patches."""
     return wanted.of(3, 4 * wanted.config.patch_size, 4 * wanted.config.patch_size)
@@ -247,6 +253,10 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
     ),
     "qwen3_asr": _WINDOWS,
     "qwen3_asr_encoder": _WINDOWS,
+    "muse_spark": {"input_values": shaped(10 * 1920)},
+    "video_llama_3": {"image_merge_sizes": ones()},
+    "video_llama_3_vision": {"merge_sizes": ones()},
+    "kosmos-2": {"image_embeds_position_mask": _latents_first},
     "qwen2_audio": {"attention_mask": ones(TEXT)},
     "lightglue": _PAIR,
     "efficientloftr": _PAIR,
