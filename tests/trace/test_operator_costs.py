@@ -276,6 +276,13 @@ def test_every_overload_of_an_elementwise_operator_is_known(name):
     assert all(operator(overload).known for overload in overloads)
 
 
+def test_what_exported_and_quantisation_aware_programs_hold_is_known():
+    names = "_native_batch_norm_legit_functional _assert_scalar sym_constrain_range_for_size"
+    for name in (*names.split(), "_fused_moving_avg_obs_fq_helper", "count_nonzero"):
+        packet = getattr(torch.ops.aten, name)
+        assert all(operator(getattr(packet, overload)).known for overload in packet.overloads())
+
+
 def test_an_elementwise_primitive_is_known():
     assert operator(torch.ops.prims.mul.default).known
 

@@ -42,6 +42,8 @@ POINTWISE_FLOPS = {
     "multi_margin_loss_backward": 4,
     "_add_relu": 2,
     "glu_jvp": 5,
+    "_fused_moving_avg_obs_fq_helper": 3,  # both extremes, and the rounding
+    "_fused_moving_avg_obs_fq_helper_functional": 3,
     "linalg_cross": 3,
     "polar": 4,
     "logcumsumexp": 4,  # as logsumexp
@@ -81,6 +83,7 @@ POINTWISE = {
     "quantize_per_channel",
     "dequantize",
     "native_dropout_backward",
+    "_masked_scale",
     "cumsum",
     "cumprod",
     "cummax",
@@ -113,6 +116,7 @@ REDUCTION_FLOPS = {
     "mode": 1,
     "kthvalue": 1,
     "nanmedian": 1,
+    "count_nonzero": 1,
     "_aminmax": 2,
     "_is_all_true": 1,
     "_is_any_true": 1,

@@ -39,6 +39,7 @@ _LEADING_TERMS = {
     "linalg_pinv": _Terms(16, 8),  # from the singular vectors, and a product
     "linalg_eig": _Terms(0, 25),
     "_linalg_eigvals": _Terms(0, 10),
+    "linalg_eigvals": _Terms(0, 10),
     "linalg_matrix_exp": _Terms(0, 10),  # Taylor of degree 18: five products; squarings vary
 }
 _SINGULAR_VALUES, _SINGULAR_VECTORS = _Terms(4, Fraction(-4, 3)), _Terms(14, 8)

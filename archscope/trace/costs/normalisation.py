@@ -21,6 +21,8 @@ BATCH_NORMS = (
     "native_batch_norm",
     "_native_batch_norm_legit",
     "_native_batch_norm_legit_no_training",
+    "_native_batch_norm_legit_functional",
+    "_batch_norm_with_update_functional",
     "_batch_norm_with_update",
     "_batch_norm_no_update",
     "cudnn_batch_norm",
