@@ -127,7 +127,9 @@ def _chosen(frame: pd.DataFrame, columns: Sequence[str] | None) -> list[str]:
 
 
 def _costs_anything(row: dict, columns: Sequence[str]) -> bool:
-    return row.get("kind") != "Input" and any(number(row[name]) for name in columns)
+    # The network's sum of activations has the input, as the course's table of VGG does.
+    counted = row.get("kind") != "Input" or "activations" in columns
+    return counted and any(number(row[name]) for name in columns)
 
 
 def _colour(kind: str) -> str:

@@ -30,6 +30,13 @@ def test_panels_add_up_to_the_network(frame):
     assert_inside(figure)
 
 
+def test_activations_add_up_to_the_network_with_its_input(frame):
+    (axes,) = plots.layers(frame, columns=["activations"]).axes
+    assert [t.get_text() for t in axes.get_xticklabels()][0] == "input"
+    total = archscope.analyze("alexnet").totals["activations"]
+    assert sum(bars(axes)) * 1e3 == pytest.approx(total)
+
+
 def test_time_is_a_panel_where_it_was_measured(frame):
     timed = frame.assign(self_ms=0.5)
     assert plots.layers(timed).axes[-1].get_ylabel() == "own time (µs)"
