@@ -89,8 +89,8 @@ def _half_image(wanted: Wanted) -> Value:
 def _few_enough_patches(wanted: Wanted) -> Value:
     """An image of as many patches as Aria's projector has queries for."""
     config = wanted.config
-    patches = isqrt(min(map(int, config.projector_patch_to_query_dict)))
-    side = patches * config.vision_config.patch_size
+    in_a_row = isqrt(min(map(int, config.projector_patch_to_query_dict)))
+    side = in_a_row * config.vision_config.patch_size
     return wanted.of(3, side, side)
 
 
@@ -120,6 +120,11 @@ def _four_patches(wanted: Wanted) -> Value:
 def _codes(wanted: Wanted) -> Value:
     """A text and, beside it, the codes of a sound."""
     return wanted.of(wanted.tokens, wanted.config.num_codebooks + 1, dtype=torch.int64)
+
+
+def _channels_of_codes(wanted: Wanted) -> Value:
+    channels = wanted.config.decoder_config.num_channels
+    return wanted.of(wanted.tokens, channels, dtype=torch.int64)
 
 
 def _of_codebooks(wanted: Wanted) -> Value:
@@ -213,7 +218,7 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
     "idefics": {"pixel_values": images(1), "image_attention_mask": ones(TEXT, 1)},
     "instructblipvideo": {"pixel_values": images(4)},
     "kyutai_speech_to_text": {"input_ids": _codes},
-    "dia": {"decoder_input_ids": shaped(TEXT, 9, dtype=_INT64)},
+    "dia": {"decoder_input_ids": _channels_of_codes},
     "gemma4_audio": _BINS,
     "gemma4": _BINS,
     "embedding_gemma2": _BINS,
@@ -224,10 +229,12 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
         "pixel_attention_mask": ones(1, dtype=torch.bool),
         "tile_fine_mask": ones(1, dtype=torch.bool),
     },
-    **dict.fromkeys(
-        ("minicpmv4_6", "minicpmv4_6_vision", "minicpmv4_7", "minicpmv4_7_vision"), _STRIP
-    ),
-    **dict.fromkeys(("minicpm_ocr", "minicpm_ocr_vision"), _STRIP),
+    "minicpm_ocr": _STRIP,
+    "minicpm_ocr_vision": _STRIP,
+    "minicpmv4_6": _STRIP,
+    "minicpmv4_6_vision": _STRIP,
+    "minicpmv4_7": _STRIP,
+    "minicpmv4_7_vision": _STRIP,
     "muse_spark_audio": {"input_values": shaped(10 * 1920)},
     "neomme": {"pixel_values": lambda w: w.of(49, 3 * w.config.patch_size**2)},
     "neucodec": {"input_features": shaped(SPECTROGRAM_FRAMES, 160)},
@@ -248,9 +255,10 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
             patches(wanted), 3, wanted.config.patch_size, wanted.config.patch_size
         )
     },
-    **dict.fromkeys(
-        ("pe_audio", "pe_audio_encoder", "pe_audio_video", "pe_audio_video_encoder"), _CODEC
-    ),
+    "pe_audio": _CODEC,
+    "pe_audio_encoder": _CODEC,
+    "pe_audio_video": _CODEC,
+    "pe_audio_video_encoder": _CODEC,
     "qwen3_asr": _WINDOWS,
     "qwen3_asr_encoder": _WINDOWS,
     "muse_spark": {"input_values": shaped(10 * 1920)},
