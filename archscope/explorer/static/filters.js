@@ -28,7 +28,7 @@ function makeFilters() {
 }
 
 function count(number) {
-  return element("span", { className: "count" }, String(number));
+  return element("span", { className: "count" }, grouped(number));
 }
 
 function byCount(words) {
