@@ -1,7 +1,8 @@
 """What stands for a file or a directory, as far as a run has looked at it.
 
 ================  ================================================================================
-``PRESENCE``      whether there is one, and whether it is a directory
+``PRESENCE``      whether there is one, may be read, is a directory or a link, and where to
+``STATUS``        the size and time of a file
 ``MODULES``       the names in a directory that an import may find
 ``NAMES``         all names in a directory
 ``CONTENT``       the bytes of a file
@@ -13,10 +14,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from archscope.study.keys import contents, digest
 
-PRESENCE, MODULES, NAMES, CONTENT = _KINDS = ("presence", "modules", "names", "content")
+PRESENCE, STATUS, MODULES, NAMES, CONTENT = _KINDS = (
+    *("presence", "status", "modules", "names", "content"),
+)
 _MODULE = (".py", ".so", ".pyd", ".zip")
 
 
@@ -86,8 +90,22 @@ def _stamp(file: str | Path) -> list[str | int]:
     return [str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
+def _presence(path: str) -> tuple[Any, ...]:
+    link = os.readlink(path) if os.path.islink(path) else ""
+    rights = [os.access(path, right) for right in (os.R_OK, os.W_OK, os.X_OK)]
+    return os.path.exists(path), os.path.isdir(path), link, rights
+
+
+def _status(path: str) -> tuple[Any, ...]:
+    if not os.path.isfile(path):
+        return _presence(path)
+    status = os.stat(path)
+    return *_presence(path), status.st_size, status.st_mtime_ns
+
+
 _STATES: Mapping[str, Callable[[str], object]] = {
-    PRESENCE: lambda path: (os.path.exists(path), os.path.isdir(path)),
+    PRESENCE: _presence,
+    STATUS: _status,
     MODULES: lambda path: digest(importable(path)),
     NAMES: lambda path: digest(sorted(set(os.listdir(path)) - {"__pycache__"})),
     CONTENT: lambda path: contents(Path(path)),

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from archscope.cache.files import (
@@ -24,6 +25,7 @@ from archscope.cache.files import (
     MODULES,
     NAMES,
     PRESENCE,
+    STATUS,
     state,
     stronger,
 )
@@ -44,6 +46,12 @@ _ASKING = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Requ
 # Events, and which of their arguments is a path that is there afterwards, or no longer.
 _WRITING_TO = {"os.rename": 1, "os.link": 1, "os.symlink": 1, "sqlite3.connect": 0}
 _REMOVING = {"os.remove": 0, "os.rmdir": 0, "os.rename": 0}
+# What looks at a path, and functions of os.path and pathlib that only ask whether it is there.
+_LOOKING = ("stat", "lstat", "access", "readlink")
+_ASKING_PRESENCE = (
+    *("exists", "lexists", "isfile", "isdir", "islink", "ismount", "realpath", "_joinrealpath"),
+    *("is_file", "is_dir", "is_symlink", "resolve", "samefile", "samestat"),
+)
 # Clocks of files tick as rarely as every few milliseconds.
 _TICK = 0.02  # s
 
@@ -86,9 +94,9 @@ class Reads:
         if event == "os.mkdir" and not os.path.lexists(arguments[0]):
             self._folders[_counting(arguments[0])] = None
 
-    def looked_for(self, place: Any) -> None:
-        """A path of which the run asked whether it is there."""
-        self._learnt(_counting(place), PRESENCE)
+    def looked_at(self, place: Any, kind: str) -> None:
+        """A path of which the run asked whether it is there, or how large it is."""
+        self._learnt(_counting(place), kind)
         self._note_place(place)
 
     def refusal(self) -> str:
@@ -160,11 +168,14 @@ def watched() -> Iterator[Reads]:
         _hooked.append(True)
         sys.addaudithook(_heard)  # which cannot be taken away again
     _current.append(reads)
-    before, os.stat = os.stat, _told(os.stat)  # of which there is no audit event
+    before = {name: getattr(os, name) for name in _LOOKING}  # of which there are no audit events
+    for name, look in before.items():
+        setattr(os, name, _told(look))
     try:
         yield reads
     finally:
-        os.stat = before
+        for name, look in before.items():
+            setattr(os, name, look)
         _current.remove(reads)
         reads.note_modules()
 
@@ -188,15 +199,25 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         reads.note(event, arguments)
 
 
-def _told(stat: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
-    @wraps(stat)
-    def looking(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
-        if _current and not _is_for_source(sys._getframe(2).f_code.co_filename):
+def _told(look: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(look)
+    def looking(path: Any, *args: Any, **kwargs: Any) -> Any:
+        asking = sys._getframe(1)
+        if _current and asking.f_back and not _is_for_source(asking.f_back.f_code.co_filename):
+            kind = STATUS if look.__name__.endswith("stat") and _asks_more(asking) else PRESENCE
             for reads in _current:
-                reads.looked_for(path)
-        return stat(path, *args, **kwargs)
+                reads.looked_at(path, kind)
+        return look(path, *args, **kwargs)
 
     return looking
+
+
+def _asks_more(asking: FrameType) -> bool:
+    """Whether a size or a time may be wanted, and not only whether a file is there."""
+    if asking.f_code.co_filename.startswith(OWN):
+        return False
+    callers = (asking, asking.f_back)
+    return not any(caller and caller.f_code.co_name in _ASKING_PRESENCE for caller in callers)
 
 
 def _is_for_source(code: str) -> bool:

@@ -42,6 +42,9 @@ def test_what_has_not_changed_is_kept(place):
         ("import os\nVALUE = sorted(os.listdir('data'))", "data/new.txt"),
         ("import os\nVALUE = os.path.exists('data/new.txt')", "data/new.txt"),
         ("from pathlib import Path\nVALUE = Path('data').is_file()", "data"),
+        ("import os\nVALUE = os.access('data/new.txt', os.R_OK)", "data/new.txt"),
+        ("import os\nVALUE = os.path.getsize('data/a.txt')", "data/a.txt"),
+        ("from pathlib import Path\nVALUE = Path('data/a.txt').stat().st_size", "data/a.txt"),
         ("try: import later as VALUE\nexcept ImportError: VALUE = None", "later.py"),
         ("try: import later as VALUE\nexcept ImportError: VALUE = None", "later/part.py"),
         ("from package import helper as VALUE", "package/helper/__init__.py"),
@@ -60,6 +63,20 @@ def test_a_file_that_changes_or_comes_is_read_again(place, value, name):
         if file.is_dir():
             shutil.rmtree(file)
         place.write(name, file.read_text() + "VALUE = 2\n" if file.is_file() else "VALUE = 3\n")
+
+    assert not is_kept(place, "net.py:show", change=change)
+
+
+def test_a_link_that_leads_elsewhere_counts(place):
+    place.write("data/a.txt", "1")
+    place.write("data/b.txt", "1")
+    link = place.folder / "link.txt"
+    link.symlink_to("data/a.txt")
+    net(place, "import os\nVALUE = os.path.realpath('link.txt')")
+
+    def change():
+        link.unlink()
+        link.symlink_to("data/b.txt")
 
     assert not is_kept(place, "net.py:show", change=change)
 
