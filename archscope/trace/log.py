@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from archscope.trace import torch_private
+from archscope.trace.chance import Chance
 from archscope.trace.costs import FREE, Cost
 from archscope.trace.in_place import NEW_IN_FORMULAS, InPlace
 from archscope.trace.modules import CallStack
@@ -53,6 +54,7 @@ class Log:
         self._parts = 0
         self._part_ops: set[int] = set()
         self._recost: list[Callable[[str, Cost], Cost]] = []
+        self._chance = Chance()
 
     # -- before the run --------------------------------------------------------------------------
 
@@ -134,6 +136,10 @@ class Log:
             cost = cost_of(name, cost)
         origin = self._origin_of(reads)
         write_ids = self._write(index, writes, origin)
+        if self.phase == "forward":
+            cost = self._chance.cost(
+                name, cost, origin.storages, write_ids, drawn=not origin.from_data
+            )
         forward_op, recomputed = self._backward_of()
         if self._parts:
             self._part_ops.add(index)

@@ -213,3 +213,36 @@ def test_every_kind_of_dropout_counts_nothing(kind, inplace):
         assert archscope.trace(layers.train(), (x,), mode).flops == x.numel()
     step = archscope.trace(layers, (x.requires_grad_(),), "training")
     assert step.flops == x.numel()
+
+
+class DropPath(nn.Module):
+    """Stochastic depth, as torchvision and timm write it."""
+
+    def __init__(self, kept):
+        super().__init__()
+        self.layer, self.kept = nn.Linear(4, 4), kept
+
+    def forward(self, x):
+        y = self.layer(x)
+        if self.training:
+            noise = torch.empty((x.shape[0], 1)).to(x).bernoulli_(self.kept).div_(self.kept)
+            y = y * noise if self.kept < 0.9 else y.mul_(noise.expand_as(y))
+        return x + y * 2
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.95])
+@pytest.mark.parametrize("on_data", [False, True])
+def test_stochastic_depth_counts_nothing(kept, on_data):
+    block = DropPath(kept)
+    if on_data:
+        block.register_forward_pre_hook(lambda _, args: args[0].sum().item() and None)
+    x = torch.randn(3, 4)
+    counts = {archscope.trace(block.train(), (x,), mode).flops for mode in ("inference", None)}
+    reading = x.numel() if on_data else 0
+    assert counts == {3 * 4 * (2 * 4 + 1) + 2 * 3 * 4 + reading}
+    assert archscope.trace(block, (x,), "training").flops in counts
+
+
+def test_a_sample_of_the_networks_own_probabilities_is_arithmetic():
+    sampled = Functional(lambda _, x: x.sigmoid().bernoulli() * x)
+    assert flops(sampled, (3, 4)) == 2 * 12
