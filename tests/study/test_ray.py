@@ -341,6 +341,15 @@ def test_nodes_with_other_versions_are_refused(cluster, networks, monkeypatch):
         assert store.counts() == {"pending": 3, "done": 0, "failed": 0}
 
 
+def test_a_cluster_without_cores_is_waited_for_and_says_so(cluster, networks, monkeypatch, caplog):
+    monkeypatch.setattr(ray_cluster, "nodes", list)
+    monkeypatch.setattr("archscope.study.engines.ray._PATIENCE", 2.0)
+    with pytest.raises(ArchscopeError, match="has had no cores for 2 s"):
+        run("s.db", grid("First"), cluster=cluster)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "no node of the Ray cluster lends a core; waiting 2 s for one" in said
+
+
 def test_a_head_that_is_lost_ends_the_study_before_ray_ends_the_process(
     cluster, networks, monkeypatch
 ):

@@ -117,6 +117,7 @@ class _Flight:
         self.asked = -_NODES_FOR
         self.last_able = time.monotonic()  # when there last was a node that can
         self.answered = time.monotonic()  # when the head last did
+        self.told = False  # that there is none
 
     def carry_out(self, tasks: Iterator[Task]) -> Iterator[Result]:
         import ray
@@ -193,9 +194,16 @@ class _Flight:
         most = max((sent.task.limits.memory_bytes or 0 for sent in self.sent.values()), default=0)
         if self.nodes:
             ray_cluster.check_memory(most, self.nodes)
-            self.last_able = time.monotonic()
+            self.last_able, self.told = time.monotonic(), False
         elif time.monotonic() - self.last_able > _PATIENCE:
             raise ArchscopeError(f"the Ray cluster has had no cores for {_PATIENCE:.0f} s")
+        elif not self.told:
+            _log.warning(
+                "archscope: no node of the Ray cluster lends a core; waiting %.0f s for one "
+                "(ray start --address=...)",
+                _PATIENCE,
+            )
+            self.told = True
 
     def _limited(self, task: Task) -> Task:
         """With the share of memory that a core has, if no limit was given."""
