@@ -80,8 +80,8 @@ def number(value: Any) -> float | None:
 
 
 def text(value: Any) -> str:
-    """A text, nothing for whatever is missing."""
-    return value if isinstance(value, str) else ""
+    """A text in one line, nothing for whatever is missing."""
+    return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 def names(frame: pd.DataFrame) -> list[str]:

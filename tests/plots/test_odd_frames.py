@@ -124,6 +124,14 @@ def ticks(figure):
     return [text.get_text() for axes in figure.axes for text in axes.get_xticklabels()]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [None, (3.3, 4.2)])
+def test_families_and_protocols_of_several_lines_are_written_in_one(size):
+    frame = comparison(4, protocols=("single-crop", "ten\ncrops")).assign(family="one\ntwo")
+    figure = plots.accuracy_vs_ops(frame, size=size)
+    assert {"one two", "hollow: ten crops"} <= set(key(figure))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_types_and_index_of_a_frame_do_not_matter(kind):
     frame = measured(4) if kind in OF_MEASUREMENTS else comparison(4)
