@@ -333,6 +333,18 @@ FORMS: dict[str, Form] = {
     "dist": lambda call: 3 * prod(torch.broadcast_shapes(call.x.shape, call.args[1].shape)),
     "index_add": lambda call: call.args[3].numel(),
     "scatter_add": lambda call: call.args[2].numel(),
+    **{
+        f"scatter_reduce.{how}": lambda call: call.args[2].numel()
+        for how in ("sum", "prod", "amin", "amax")
+    },
+    "scatter_reduce.mean": lambda call: call.args[2].numel() + call.o,
+    **{
+        f"index_reduce.{how}": lambda call: call.args[3].numel() for how in ("prod", "amin", "amax")
+    },
+    "index_reduce.mean": lambda call: call.args[3].numel() + call.o,
+    "linalg.solve_ex": lambda call: _matrices(0, 2 / 3)(call) + 2 * call.o * call.x.shape[-1],
+    "inner": lambda call: None if call.x.dim() == 0 or call.args[1].dim() == 0 else _matmul(call),
+    "nn.functional.pairwise_distance": lambda call: 4 * call.n,
     "put": lambda call: call.args[1].numel() if call.get(3, "accumulate", False) else 0,
     "nn.functional.embedding_bag": _embedding_bag,
     "nn.functional.grid_sample": lambda call: _grid_sample(call.x.dim() - 2)(call),
@@ -354,8 +366,8 @@ FORMS: dict[str, Form] = {
 
 
 def call_of(args: tuple[Any, ...], kwargs: dict[str, Any], returned: list[Any]) -> Call | None:
-    """The call, if its first operand and its first result are tensors."""
-    if not args or not isinstance(args[0], Tensor) or not returned:
+    """The call, if its first operand and its first result are tensors, or lists of them."""
+    if not args or not isinstance(args[0], Tensor | list | tuple) or not returned:
         return None
     shapes = [one[0] for one in returned if isinstance(one, tuple)]
     return Call(args, kwargs, shapes) if shapes else None

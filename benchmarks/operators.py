@@ -23,7 +23,6 @@ from __future__ import annotations
 import csv
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -310,8 +309,8 @@ def table(found: list[Outcome]) -> pd.DataFrame:
         row["samples"] += 1
         row["refused"] = row.get("refused", 0) + bool(one.refused)
         row["on_data"] = row.get("on_data", 0) + (one.ran_on == "data")
-        row["macs"] = max(row.get("macs", 0), one.macs)
-        row["flops"] = max(row.get("flops", 0), one.flops)
+        row["most_macs"] = max(row.get("most_macs", 0), one.macs)
+        row["most_flops"] = max(row.get("most_flops", 0), one.flops)
         for check in CHECKS:
             done, failed = check in one.done, check in one.found
             row[check] = row.get(check, 0) + (done and not failed)
@@ -342,14 +341,14 @@ def write(found: list[Outcome], known: list[dict[str, str]]) -> None:
     """The results, with their conditions."""
     ran = [one for one in found if not one.refused]
     frame = table(found)
-    free = Counter(not (frame.flops[i] or frame.macs[i]) for i in frame.index)
+    free = int((frame.most_flops == 0).sum())
     frame.to_csv(RESULTS / "operators.csv", index=False, lineterminator="\n")
     text = (
         "# Every operator of torch's databases\n\n"
         f"{len(ran):,} samples of {len({one.name for one in ran}):,} operators and modules "
         f"(`op_db`, `module_db`) in {', '.join(str(d).removeprefix('torch.') for d in DTYPES)}, "
         f"traced and run; {sum(one.ran_on == 'data' for one in ran):,} samples read values and "
-        f"were traced on data, which their traces say. {free[True]} of {len(frame)} rows cost "
+        f"were traced on data, which their traces say. {free} of {len(frame):,} rows cost "
         "nothing: they make, move or compare data, or compute with whole numbers. What each check "
         "asks is in `../operators.py`, why samples differ in `../operator_differences.csv`, a row "
         f"per operator in `operators.csv`.\n\n{markdown(summary(found, known))}\n"
