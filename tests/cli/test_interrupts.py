@@ -27,7 +27,7 @@ importlib.import_module("archscope.measure.energy").LEAST_WINDOW = 0.2
 
 CASES = {
     "latency": (PLAIN, "latency resnet20-cifar --precision 1e-9 --max-seconds 60", ": run "),
-    "layers": (PLAIN, "latency resnet110-cifar --layers --batch 8 --mode training", "profiled"),
+    "layers": (PLAIN, "latency resnet20-cifar --layers --batch 8 --mode training", "profiled"),
     "energy": (WITH_A_METER, "energy rnn --device cpu --window 0.2 --repeats 99", "window 2 of"),
     "calibrate": (PLAIN, "device calibrate --threads 1 --max-seconds 1", "products in fp32"),
 }
