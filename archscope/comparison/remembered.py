@@ -27,8 +27,11 @@ _rows: ContextVar[dict[str, dict[str, Any]] | None] = ContextVar("rows", default
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """Inside, a network of the zoo is analysed once under the same settings."""
-    before = _rows.set({})
+    """Inside, and inside of any other around it, a network of the zoo is analysed once under the
+    same settings.
+    """
+    around = _rows.get()
+    before = _rows.set({} if around is None else around)
     try:
         yield
     finally:

@@ -47,6 +47,17 @@ def test_the_same_settings_are_analysed_once(analysed):
     assert analysed == 5 * NETWORKS
 
 
+def test_one_remembers_what_the_one_around_it_does(analysed):
+    with remembering():
+        compare(NETWORKS, analyses=("compute",))
+        with remembering():
+            compare([*NETWORKS, "vgg11"], analyses=("compute",))
+        compare(["vgg11"], analyses=("compute",))
+    assert analysed == [*NETWORKS, "vgg11"]
+    compare(["vgg11"], analyses=("compute",))
+    assert analysed == [*NETWORKS, "vgg11", "vgg11"]
+
+
 def test_modules_may_change_and_are_analysed_anew():
     module = nn.Linear(4, 4)
     with remembering():

@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 
 from archscope.cli import main
+from archscope.comparison.remembered import remembering
 from archscope.gallery.checking import same_drawing, same_matplotlib, texts, unpacked
 
 REPORT = Path(__file__).parents[2] / "reports"
 PAGE = (REPORT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```sh\narchscope (.+)\n```", PAGE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def analysed_once():
+    """The commands show the same networks; ``tests/comparison`` has that they are shown as anew."""
+    with remembering():
+        yield
 
 
 def run(line):
