@@ -59,6 +59,14 @@ def _of_width(width: int, kind: str) -> dict[str, Any]:
 
 
 # Entries without which a configuration cannot be made.
+_HALF_ROTATED = {
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 10000.0,
+        "mrope_section": [8, 12, 12],
+        "partial_rotary_factor": 0.5,
+    }
+}
 _PREDICTION = {"prediction_length": 24}
 _DECODER = {"model_type": "gpt2", "add_cross_attention": True, "is_decoder": True}
 _IMAGE_TO_TEXT = {"encoder": {"model_type": "vit"}, "decoder": _DECODER}
@@ -95,6 +103,13 @@ GIVEN: dict[str, dict[str, Any]] = {
     "cosmos3_omni": _of_width(4096, "qwen3_vl_vision"),
     "exaone4_5": _of_width(4096, "exaone4_5_vision"),
     "glm_ocr": _of_width(1024, "glm_ocr_vision"),
+    "glm4v": {"text_config": {"model_type": "glm4v_text", **_HALF_ROTATED}},
+    "glm4v_text": _HALF_ROTATED,
+    "glm46v": {"text_config": {"model_type": "glm4v_text", **_HALF_ROTATED}},
+    "glmga": {"text_config": {"model_type": "glm4v_text", **_HALF_ROTATED}},
+    "glm_image_text": _HALF_ROTATED,
+    "step3p5": {"sliding_window": 512},
+    "step3p7": {"text_config": {"model_type": "step3p5", "sliding_window": 512}},
     "janus": {"vision_config": {"model_type": "janus_vision_model", "projection_dim": 4096}},
     "encoder-decoder": {"encoder": {"model_type": "bert"}, "decoder": {"model_type": "bert"}},
     "vision-encoder-decoder": _IMAGE_TO_TEXT,
@@ -116,8 +131,9 @@ def references(heads: bool, patterns: tuple[str, ...]) -> list[str]:
 
 def tasks(reference: str) -> Iterator[str]:
     """What transformers has a head for, of a type: ``CausalLM`` and so on."""
-    import transformers
+    from archscope.sources.packages import optional
 
+    transformers = optional("transformers")
     kind = transformers.CONFIG_MAPPING[reference.removeprefix("hf:")]
     for name in dir(transformers):
         if name.startswith("AutoModelFor") and kind in getattr(transformers, name)._model_mapping:
@@ -295,6 +311,8 @@ def refuse_if_large(model: nn.Module, macs: int) -> None:
 
 # Why a type is not analysed: patterns of its reference and of the error, and what it means.
 _UNBUILDABLE = "transformers cannot build its default configuration"
+_UNFIT = "the parts of its default configuration do not fit"
+_UNKNOWN = "what its processor makes of an image or a sound is not reproduced"
 _FOREIGN = "reads what another part makes, or an object, such as a video session"
 REASONS = (
     ("*", "*part of other models*", "a part for which transformers has no model of its own"),
@@ -310,6 +328,17 @@ REASONS = (
         "*ran out of memory on data*",
         "asks for values in its forward, and its weights do not fit",
     ),
+    ("hf:moshi_depth", "*", _FOREIGN),
+    ("hf:glm4v_moe", "*split_with_sizes*", _UNFIT),
+    ("hf:lw_detr", "*", _UNFIT),
+    ("hf:pp_doclayout_v2", "*", _UNFIT),
+    ("hf:dots3_note", "*", _UNKNOWN),
+    ("hf:gemma3n", "*", _UNKNOWN),
+    ("hf:glm_image", "*", _UNKNOWN),
+    ("hf:inkling2*", "*", _UNKNOWN),
+    ("hf:moss_transcribe_diarize", "*", _UNKNOWN),
+    ("hf:musicflamingo", "*", _UNKNOWN),
+    ("hf:qwen2_audio", "*", _UNKNOWN),
     ("*", "RaisedByTransformers*", "raises the same without archscope"),
 )
 

@@ -100,6 +100,11 @@ def _square_patches(wanted: Wanted) -> Value:
     return TensorSpec((wanted.batch * patches(wanted), 3, side, side))
 
 
+def _patch_rows(wanted: Wanted) -> Value:
+    """All patches of all images, one after the other, (patches, elements)."""
+    return TensorSpec((wanted.batch * 49, 3 * wanted.config.patch_size**2))
+
+
 def _strip(wanted: Wanted) -> Value:
     """All patches of all images side by side, (1, C, height, width)."""
     side = getattr(wanted.config, "vision_config", wanted.config).patch_size
@@ -236,7 +241,8 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
     "minicpmv4_7": _STRIP,
     "minicpmv4_7_vision": _STRIP,
     "muse_spark_audio": {"input_values": shaped(10 * 1920)},
-    "neomme": {"pixel_values": lambda w: w.of(49, 3 * w.config.patch_size**2)},
+    "neomme": {"pixel_values": _patch_rows},
+    "gemma3n": {"input_features_mask": ones(SPECTROGRAM_FRAMES, dtype=torch.bool)},
     "neucodec": {"input_features": shaped(SPECTROGRAM_FRAMES, 160)},
     "xcodec2": {"input_features": shaped(SPECTROGRAM_FRAMES, 160)},
     "molmo2_vision": {"pixel_values": shaped(729, 588)},
