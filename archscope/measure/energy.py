@@ -31,7 +31,8 @@ from archscope.arguments import (
 from archscope.errors import ArchscopeError, InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import around, conditions, disturbance
-from archscope.measure.latency import OutOfMemory, check_memory, failures_told, trace_of
+from archscope.measure.failures import OutOfMemory, check_memory, failures_told
+from archscope.measure.latency import trace_of
 from archscope.measure.meters import Meter
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.settings import running

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from archscope.analyzers.memory import peak_bytes
 from archscope.arguments import (
     above_zero,
     checked,
@@ -24,9 +22,10 @@ from archscope.arguments import (
     text,
 )
 from archscope.calibrated import ceilings
-from archscope.errors import ArchscopeError, InvalidInput, is_out_of_memory
+from archscope.errors import InvalidInput
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import around, conditions, disturbance
+from archscope.measure.failures import OutOfMemory, check_memory, failures_told
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Sample, Samples, collect_over_builds
 from archscope.measure.settings import running
@@ -341,49 +340,6 @@ def _summary_ms(name: str, found: Summary | None) -> dict[str, float | None]:
         f"{name}_{suffix}": None if found is None else 1e3 * getattr(found, attribute)
         for suffix, attribute in fields.items()
     }
-
-
-class OutOfMemory(Exception):
-    """The device, or the machine, has too little memory for a run."""
-
-
-@contextmanager
-def failures_told(model: str, setting: Setting, device: Device) -> Iterator[None]:
-    """Make whatever the code of a model raises inside one of two.
-
-    Raises:
-        OutOfMemory: that was it.
-        ArchscopeError: anything else, in one line.
-    """
-    try:
-        yield
-    except ArchscopeError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise OutOfMemory from error
-        raise failed(model, setting, device, error) from error
-
-
-def failed(model: str, setting: Setting, device: Device, error: BaseException) -> ArchscopeError:
-    """What to tell of a network that runs on shapes, but not for real in this setting."""
-    line = (str(error).strip().splitlines() or [""])[0]
-    if not line or not isinstance(error, RuntimeError):
-        line = f"{type(error).__name__}: {line}".removesuffix(": ")
-    return ArchscopeError(
-        f"{model} does not run in {setting.dtype}, {setting.mode}, on {device.name}: {line}"
-    )
-
-
-def check_memory(trace: Trace, device: Device) -> None:
-    """Find out before a run that the system would end the process in it.
-
-    Raises:
-        OutOfMemory: the run needs more than there is.
-    """
-    spare = device.spare()
-    if spare is not None and peak_bytes(trace) > spare:
-        raise OutOfMemory
 
 
 class _Told:

@@ -24,14 +24,8 @@ from archscope.measure.attribution import CallKey, Events, Spent, Times, attribu
 from archscope.measure.ceilings import card_at_hand
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import around, conditions, disturbance
-from archscope.measure.latency import (
-    OutOfMemory,
-    check_memory,
-    failed,
-    failures_told,
-    shape_of,
-    trace_of,
-)
+from archscope.measure.failures import OutOfMemory, check_memory, failed, failures_told
+from archscope.measure.latency import shape_of, trace_of
 from archscope.measure.profiling import profiled_pass
 from archscope.measure.progress import Paced, Progress
 from archscope.measure.sampling import Rules, Samples, collect
