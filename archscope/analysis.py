@@ -10,6 +10,7 @@ from archscope.arguments import checked, flag, mapping, positive, reference_or_m
 from archscope.errors import InvalidInput
 from archscope.report import Report
 from archscope.sources import resolve
+from archscope.sources.defaults import defaults_kept
 from archscope.trace.execution import choices
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     strict=flag,
     execution=choices,
 )
+@defaults_kept()
 def analyze(
     model: str | nn.Module,
     inputs: Any = None,

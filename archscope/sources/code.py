@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName, UnknownOption
 from archscope.sources.building import built
+from archscope.sources.defaults import Defaults
 from archscope.sources.programs import program
 from archscope.sources.subject import Request, Subject
 
@@ -56,8 +58,7 @@ def load(reference: str) -> Any:
     if not colon:
         raise ArchscopeError(f"'{reference}' does not say which class or function: {reference}:Net")
     with chdir("."):  # wherever its import goes, the next relative path begins here
-        module = program(Path(place)) if place.endswith(".py") else _imported(place)
-        value = _named(module, place, name)
+        value = _named(_module(place), place, name)
     if not callable(value):
         raise ArchscopeError(f"{reference} is a {type(value).__name__}, not a class or function")
     return value
@@ -92,6 +93,21 @@ def made_by(reference: str, batch: int | None = None) -> tuple[tuple[Any, ...], 
     if isinstance(made, dict):
         return (), made
     return (made if isinstance(made, tuple) else (made,)), {}
+
+
+# Modules that were imported before and do not set again what they set then.
+_set_by: WeakKeyDictionary[ModuleType, Defaults] = WeakKeyDictionary()
+
+
+def _module(place: str) -> ModuleType:
+    before = Defaults.now()
+    module = program(Path(place)) if place.endswith(".py") else _imported(place)
+    after = Defaults.now()
+    if after != before:
+        _set_by[module] = after
+    elif module in _set_by:
+        _set_by[module].set()
+    return module
 
 
 def _named(module: ModuleType, place: str, name: str) -> Any:

@@ -1,6 +1,7 @@
 """A person's own files, whatever else was run in the process before."""
 
 import pytest
+import torch
 
 import archscope
 
@@ -117,3 +118,32 @@ def test_a_network_that_changes_the_directory_is_found_again(projects):
     )
     found = archscope.compare(["moves.py:Net", "one/net.py:Net"], input=(8,))
     assert found["status"].tolist() == ["ok", "ok"]
+
+
+DOUBLE = """
+import torch
+from torch import nn
+
+torch.set_default_dtype(torch.float64)
+
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(8, 4)
+        torch.set_default_device("meta")
+        torch.set_grad_enabled(False)
+
+
+def broken():
+    raise ValueError("no")
+"""
+
+
+def test_what_a_network_sets_in_torch_holds_for_it_alone_and_every_time(projects):
+    (projects / "double.py").write_text(DOUBLE)
+    networks = ["double.py:broken", "double.py:Net", "one/net.py:Net"]
+    for _ in range(2):
+        found = archscope.compare(networks, input=(8,))
+        assert found["dtype"].tolist()[1:] == ["float64", "float32"]
+    assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+    assert torch.get_default_device().type == "cpu"

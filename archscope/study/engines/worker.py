@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
+from archscope.sources.defaults import Defaults
 from archscope.study.records import Task
 from archscope.study.work import reset_peak_rss, results_of
 
@@ -46,7 +46,7 @@ def main(descriptor: int) -> None:
     # A trace makes many objects that stay until it ends; what was imported stays for good.
     gc.set_threshold(200_000, 20, 20)
     gc.freeze()
-    threads, defaults = torch.get_num_threads(), _defaults()
+    threads, defaults = torch.get_num_threads(), Defaults.now()
     connection.send(("ready", _rss()))
     while True:
         task = tasks.get()
@@ -59,18 +59,8 @@ def main(descriptor: int) -> None:
                 connection.send(("result", result))
                 signal.alarm(_alarm(task))
             signal.alarm(0)
-        connection.send(("done", (_rss(), _defaults() == defaults)))
+        connection.send(("done", (_rss(), Defaults.now() == defaults)))
         reset_peak_rss()
-
-
-def _defaults() -> tuple[Any, ...]:
-    """What torch makes tensors with: a module that has set it does so when it is first imported.
-
-    So it cannot be set back: what is imported already would not set it again.
-    """
-    import torch
-
-    return torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
 
 
 @contextmanager
