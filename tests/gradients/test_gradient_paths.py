@@ -278,9 +278,14 @@ def test_weights_from_a_file_are_used(tmp_path):
 # -- residual and plain networks at initialisation -------------------------------------------------
 
 
-def test_resnet110_is_as_deep_as_veit_et_al_found():
+@pytest.fixture(scope="module")
+def residual():
+    return gradient_paths("resnet110-cifar", samples=1)
+
+
+def test_resnet110_is_as_deep_as_veit_et_al_found(residual):
     """Their effective paths have 5 to 17 modules of two layers, stem and classifier aside."""
-    found = gradient_paths("resnet110-cifar", samples=1)
+    found = residual
     assert found.attrs["error"] < 1e-5
     assert 20 < found.attrs["effective_depth"] < 28
     share = dict(zip(found["length"], found["share"], strict=True))
@@ -288,10 +293,9 @@ def test_resnet110_is_as_deep_as_veit_et_al_found():
     assert sum(share[length] for length in range(1, 111, 2)) == 0
 
 
-def test_a_plain_network_is_as_deep_as_it_is_long():
+def test_a_plain_network_is_as_deep_as_it_is_long(residual):
     found = gradient_paths("plain110-cifar", samples=1)
     assert found.attrs["effective_depth"] == pytest.approx(110)
-    residual = gradient_paths("resnet110-cifar", samples=1)
     apart = found["gradient_norm"].max() / residual["gradient_norm"].max()
     assert abs(math.log10(apart)) > 3
 
