@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import atan, degrees, inf, log10, sqrt
+from math import atan, cos, degrees, inf, log10, sin, sqrt
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -92,7 +92,7 @@ def roofline(
         narrow = width < WIDE
         colours = _colours(dots)
         _limit(axes, dots, device, frame.attrs["dtype"])
-        _legend(axes, colours, measured is not None, narrow)
+        _legend(axes, colours, measured is not None, narrow, inside=ax is not None)
         _words(axes, frame, width, narrow)
         if ax is not None:
             keep_inside(axes)
@@ -252,20 +252,26 @@ def _draw_ceilings(axes: Axes, device: Device, dtype: str) -> list[tuple[float, 
         end = (device.peaks[_fastest(device)] / bandwidth, device.peaks[_fastest(device)])
         axes.plot([low, end[0]], [low * bandwidth, end[1]], color="black", lw=1.3)
         avoid += _along(axes, (low, low * bandwidth), end)
-        _label_slope(axes, bandwidth, name, below=bandwidth < widest)
+        avoid += _label_slope(axes, bandwidth, name, below=bandwidth < widest)
     return avoid
 
 
-def _label_slope(axes: Axes, bandwidth: float, name: str, *, below: bool) -> None:
-    """Along the line, in the part that is inside; layers are below the highest, above the other."""
+def _label_slope(
+    axes: Axes, bandwidth: float, name: str, *, below: bool
+) -> list[tuple[float, float]]:
+    """Along the line, in the part that is inside; layers are below the highest, above the other.
+
+    Returns the points that the letters take.
+    """
     low, _ = axes.get_xlim()
     bottom, top = axes.get_ylim()
     start = max(low, bottom / bandwidth)
     box = axes.get_window_extent()
     slope = (box.height / log10(top / bottom)) / (box.width / log10(axes.get_xlim()[1] / low))
     x = start * (2.8 if below else 1.35)
+    words = f"{name} {bandwidth / 1e9:.4g} GB/s"
     axes.annotate(
-        f"{name} {bandwidth / 1e9:.4g} GB/s",
+        words,
         (x, x * bandwidth),
         xytext=(2, -3) if below else (0, 3),
         textcoords="offset points",
@@ -278,6 +284,15 @@ def _label_slope(axes: Axes, bandwidth: float, name: str, *, below: bool) -> Non
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8},
         zorder=2.5,
     )
+    (left, low), angle = _place(axes, x, x * bandwidth), atan(slope)
+    away = (-1 if below else 1) * (0.5 * _LETTERS + 3)
+    return [
+        (
+            left + along * cos(angle) - away * sin(angle),
+            low + along * sin(angle) + away * cos(angle),
+        )
+        for along in range(0, int(text_width(words, _LETTERS)) + 4, 4)
+    ]
 
 
 def _degrees(slope: float) -> float:
@@ -334,7 +349,10 @@ def _name(
     write(axes, plan(axes, labels, bubbles, _LETTERS))
 
 
-def _legend(axes: Axes, colours: dict[str, str], measured: bool, narrow: bool) -> None:
+def _legend(
+    axes: Axes, colours: dict[str, str], measured: bool, narrow: bool, *, inside: bool
+) -> None:
+    """Below our own axes; of the caller's in the corner of much arithmetic at a low rate."""
     marks = [
         Line2D([], [], ls="", marker="o", ms=5, color=colour, label=kind)
         for kind, colour in colours.items()
@@ -343,6 +361,9 @@ def _legend(axes: Axes, colours: dict[str, str], measured: bool, narrow: bool) -
         ring = Line2D([], [], ls="", marker="o", ms=3, mfc="white", mec=GREY, label="at the roof")
         marks.append(ring)
     columns = max(min(len(marks), 3 if narrow else 6), 1)
+    if inside:
+        axes.legend(handles=marks, loc="lower right", fontsize=_LETTERS, handletextpad=0.2)
+        return
     axes.legend(
         handles=marks,
         loc="upper center",

@@ -32,7 +32,7 @@ def test_panels_add_up_to_the_network(frame):
 
 def test_activations_add_up_to_the_network_with_its_input(frame):
     (axes,) = plots.layers(frame, columns=["activations"]).axes
-    assert [t.get_text() for t in axes.get_xticklabels()][0] == "input"
+    assert axes.get_xticklabels()[0].get_text() == "input"
     total = archscope.analyze("alexnet").totals["activations"]
     assert sum(bars(axes)) * 1e3 == pytest.approx(total)
 

@@ -148,3 +148,19 @@ def test_it_is_drawn_into_axes_that_are_given(layout):
     figure.draw(renderer)
     box = left.get_tightbbox(renderer)
     assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= right.get_window_extent(renderer).x0
+
+
+def test_names_of_layers_keep_off_the_words_along_the_ceiling():
+    trace = archscope.analyze("alexnet").trace
+    figure = plots.roofline(roofline(trace, "a100"), size=(4.5, 3.6))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    words = next(text for text in axes.texts if text.get_gid() == "bandwidth memory")
+    angle, scale = np.deg2rad(words.get_rotation()), figure.dpi / 72
+    start = axes.transData.transform(words.xy) + np.array([0, 3 * scale])
+    along, up = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    names = [text for text in axes.texts if (text.get_gid() or "").startswith("label ")]
+    assert names
+    for name, points in itertools.product(names, range(0, 60, 2)):
+        x, y = start + scale * (points * along + 3 * up)
+        assert not name.get_window_extent().contains(x, y), name.get_text()
