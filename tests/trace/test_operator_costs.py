@@ -218,6 +218,22 @@ def test_attention_of_one_query_for_a_whole_batch_runs_on_shapes(device):
     assert trace.macs == 2 * 4 * 3 * 6 * (8 + 8)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_kernel_of_attention_counts_a_mask_only_where_there_is_one(causal):
+    q = torch.empty(1, 2, 4, 8, device="meta")
+    scores = 2 * 4 * 4
+    expected = scores * (2 * 16 + 6 + causal)
+    kernels = torch.ops.aten
+    for run in (
+        lambda q: kernels._scaled_dot_product_efficient_attention(q, q, q, None, True, 0.0, causal)[
+            0
+        ],
+        lambda q: kernels._scaled_dot_product_flash_attention(q, q, q, 0.0, causal, True)[0],
+        lambda q: kernels._scaled_dot_product_flash_attention_for_cpu(q, q, q, 0.0, causal)[0],
+    ):
+        assert total(run, q) == expected
+
+
 def test_cross_entropy_of_a_linear_layer_in_chunks_costs_what_it_costs_whole():
     if not hasattr(nn, "LinearCrossEntropyOptions"):
         pytest.skip("torch has it from 2.13 on")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archscope.trace.costs.registry import Cost, cost_of, elements_of, product
+from archscope.trace.costs.registry import Cost, Formula, cost_of, elements_of, product
 
 SOFTMAX_FLOPS = 5  # largest, subtract, exponential, sum, divide; each once per element
 
@@ -45,21 +45,31 @@ def _heads(tensor: Any) -> int:
     return elements_of(tensor) // max(tensor.shape[-2] * tensor.shape[-1], 1)
 
 
-@cost_of(
-    "scaled_dot_product_attention",
-    "_scaled_dot_product_flash_attention",
-    "_scaled_dot_product_flash_attention_for_cpu",
-    "_scaled_dot_product_efficient_attention",
-    "_scaled_dot_product_cudnn_attention",
-    "_scaled_dot_product_fused_attention_overrideable",
-    "flex_attention",
-)
-def attention(query: Any, key: Any, value: Any, *rest: Any, out: Any, **options: Any) -> Cost:
-    """The forward of every kernel: (B, H, L, E), (B, H, S, E), (B, H, S, V)."""
-    mask = options.get("attn_mask", options.get("attn_bias"))
-    masked = bool(options.get("is_causal", False)) or mask is not None
-    masked = masked or any(hasattr(value, "shape") or value is True for value in rest)
-    return attention_cost(query, key, value, _heads(query), masked)
+# Where behind (query, key, value) a kernel is told that it is causal; a mask or a bias is a tensor.
+_CAUSAL_AT = {
+    "scaled_dot_product_attention": 2,
+    "_scaled_dot_product_flash_attention": 1,
+    "_scaled_dot_product_flash_attention_for_cpu": 1,
+    "_scaled_dot_product_efficient_attention": 3,
+    "_scaled_dot_product_cudnn_attention": 3,
+    "_scaled_dot_product_fused_attention_overrideable": 2,
+    "flex_attention": 2,
+}
+
+
+def _forward(causal_at: int) -> Formula:
+    def attention(query: Any, key: Any, value: Any, *rest: Any, out: Any, **options: Any) -> Cost:
+        """(B, H, L, E), (B, H, S, E), (B, H, S, V)."""
+        causal = options.get("is_causal", len(rest) > causal_at and rest[causal_at] is True)
+        masks = (*rest, *options.values())
+        masked = bool(causal) or any(hasattr(mask, "shape") for mask in masks)
+        return attention_cost(query, key, value, _heads(query), masked)
+
+    return attention
+
+
+for _name, _position in _CAUSAL_AT.items():
+    cost_of(_name)(_forward(_position))
 
 
 @cost_of(
