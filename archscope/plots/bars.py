@@ -148,10 +148,15 @@ def _draw(
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(axis="x", visible=False)
     axes.tick_params(axis="x", length=0)
-    if not few:
+    if few:
+        _name_each(axes, bars, sheet)
+    else:
         axes.set_xticks([])
         axes.set_xlabel(f"{len(bars)} networks, the best at the right")
-        return
+
+
+def _name_each(axes: Axes, bars: Sequence[Point], sheet: Sheet) -> None:
+    """Names below the bars, and their values above them where there is room."""
     most = int(72 * sheet.figure.get_figheight() * _NAMES_SHARE / _LETTER)
     shown = [shortened(bar.name, most) for bar in bars]
     axes.set_xticks(range(len(bars)), shown, rotation=90, parse_math=False)

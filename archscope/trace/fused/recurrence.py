@@ -101,18 +101,11 @@ def recurrent_cell(cell: str) -> Callable[..., Any]:
     ) -> Any:
         states = list(hx) if cell == "lstm" else [hx]
         weights = [w for w in (w_ih, w_hh, b_ih, b_hh) if w is not None]
-        if x.shape[-1] != w_ih.shape[1]:
-            raise RuntimeError(f"a cell for inputs of {w_ih.shape[1]} got {x.shape[-1]}")
-        if any(state.shape[-1] != w_hh.shape[1] for state in states):
-            raise RuntimeError(f"a cell of {w_hh.shape[1]} units got another state's size")
+        _refuse_misfit(x, states, w_ih, w_hh)
         batch = elements(tuple(x.shape[:-1]))
         recurrence = _recurrence(cell, x, states, 1, False, 1, batch)
-        one = cell_cost(
-            cell,
-            x.shape[-1],
-            recurrence.hidden_size,
-            biases=(b_ih is not None) + (b_hh is not None),
-        )
+        biases = (b_ih is not None) + (b_hh is not None)
+        one = cell_cost(cell, x.shape[-1], recurrence.hidden_size, biases=biases)
         cost = Cost(batch * one.macs, batch * one.flops)
 
         def compute(x: Tensor, *rest: Tensor) -> Any:
@@ -153,6 +146,14 @@ def recurrent_cell(cell: str) -> Callable[..., Any]:
         return run_closed(closed, [x, *states, *weights])
 
     return step
+
+
+def _refuse_misfit(x: Tensor, states: list[Tensor], w_ih: Tensor, w_hh: Tensor) -> None:
+    """As torch's cells do."""
+    if x.shape[-1] != w_ih.shape[1]:
+        raise RuntimeError(f"a cell for inputs of {w_ih.shape[1]} got {x.shape[-1]}")
+    if any(state.shape[-1] != w_hh.shape[1] for state in states):
+        raise RuntimeError(f"a cell of {w_hh.shape[1]} units got another state's size")
 
 
 def _recurrence(
