@@ -65,6 +65,8 @@ def test_patches_of_images_come_with_their_grid() -> None:
             {"encoder_layers": 1, "decoder_layers": 1},
             {"input_features": (1, 80, 3000), "decoder_input_ids": (1, 128)},
         ),
+        ("hf:wav2vec2-bert", SMALL | HEADS, {"input_features": (1, 128, 160)}),
+        ("hf:bert", {"task": "MultipleChoice", "num_hidden_layers": 1}, {"input_ids": (1, 4, 128)}),
         ("hf:idefics2", {}, {"input_ids": (1, 128), "pixel_values": (1, 1, 3, 224, 224)}),
         ("hf:patchtst", {}, {"past_values": (1, 32, 1)}),
         ("hf:siglip_text_model", SMALL | HEADS, {"input_ids": (1, 64)}),

@@ -19,6 +19,7 @@ from torch import Tensor
 from archscope.trace.inputs import TensorSpec
 
 SEQUENCE = 128  # tokens, where a person gives no seq_len
+CHOICES = 4  # endings of a text, as SWAG has
 SECONDS_OF_AUDIO = 1
 SAMPLING_RATE = 16_000
 SPECTROGRAM_FRAMES = 128  # more than a second's 100, where the configuration wants no fixed length
@@ -241,9 +242,9 @@ def _frames(wanted: Wanted) -> int:
 
 
 def _is_like_whisper(wanted: Wanted) -> bool:
-    return wanted.size(_AUDIO, ("max_source_positions",), None) is not None and not hasattr(
-        wanted.config, "input_feat_per_channel"
-    )
+    others = ("input_feat_per_channel", "feature_projection_input_dim")
+    has_positions = wanted.size(_AUDIO, ("max_source_positions",), None) is not None
+    return has_positions and wanted.size(_AUDIO, others, None) is None
 
 
 def _spectrogram(wanted: Wanted) -> TensorSpec:
@@ -265,7 +266,9 @@ def wave(wanted: Wanted) -> TensorSpec:
 
 
 def _ids(wanted: Wanted) -> TensorSpec:
-    return wanted.of(wanted.tokens, dtype=torch.int64)
+    """A text, or as many as there are to choose from."""
+    chooses = type(wanted.model).__name__.endswith("ForMultipleChoice")
+    return wanted.of(*([CHOICES] if chooses else []), wanted.tokens, dtype=torch.int64)
 
 
 def _boxes(wanted: Wanted) -> Tensor:

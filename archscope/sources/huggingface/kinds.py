@@ -105,6 +105,11 @@ def _patch_rows(wanted: Wanted) -> Value:
     return TensorSpec((wanted.batch * 49, 3 * wanted.config.patch_size**2))
 
 
+def _frames_as_images(wanted: Wanted) -> Value:
+    """The frames of all videos, (frames, C, H, W)."""
+    return TensorSpec((wanted.batch * wanted.config.num_frames, *image(wanted)))
+
+
 def _strip(wanted: Wanted) -> Value:
     """All patches of all images side by side, (1, C, height, width)."""
     side = getattr(wanted.config, "vision_config", wanted.config).patch_size
@@ -146,7 +151,7 @@ def _stacked_frames(wanted: Wanted) -> Value:
 _PAIR = {"pixel_values": images(2)}
 _ONE_OF_MANY = {"pixel_values": images(1)}
 _TILES = {"pixel_values": images(3), "image_sizes": images_sizes}
-_CODEC = {"input_values": _one_channel}
+_CODEC: dict[str, Rule] = {"input_values": _one_channel}
 _LAGGED = {
     "past_values": _past(),
     "past_time_features": _past("num_time_features", "num_dynamic_real_features"),
@@ -243,8 +248,8 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
     "muse_spark_audio": {"input_values": shaped(10 * 1920)},
     "neomme": {"pixel_values": _patch_rows},
     "gemma3n": {"input_features_mask": ones(SPECTROGRAM_FRAMES, dtype=torch.bool)},
-    "neucodec": {"input_features": shaped(SPECTROGRAM_FRAMES, 160)},
-    "xcodec2": {"input_features": shaped(SPECTROGRAM_FRAMES, 160)},
+    "neucodec": {**_CODEC, "input_features": shaped(SPECTROGRAM_FRAMES, 160)},
+    "xcodec2": {**_CODEC, "input_features": shaped(SPECTROGRAM_FRAMES, 160)},
     "molmo2_vision": {"pixel_values": shaped(729, 588)},
     "musicgen_decoder": _OF_CODEBOOKS,
     "musicgen_melody_decoder": _OF_CODEBOOKS,
@@ -261,6 +266,12 @@ OF_TYPE: Mapping[str, Mapping[str, Rule | None]] = {
             patches(wanted), 3, wanted.config.patch_size, wanted.config.patch_size
         )
     },
+    "mimi_encoder": _CODEC,
+    "pocket_tts_audio_tokenizer_encoder": _CODEC,
+    "vibevoice": _CODEC,
+    "vibevoice_asr": _CODEC,
+    "tvp": {"pixel_values": shaped("num_frames", 3, "max_img_size", "max_img_size")},
+    "xclip_vision_model": {"pixel_values": _frames_as_images},
     "pe_audio": _CODEC,
     "pe_audio_encoder": _CODEC,
     "pe_audio_video": _CODEC,
