@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 # Into zeros that were just made.
-_SCATTERING = {"scatter", "scatter_add", "masked_scatter"}
+_SCATTERING = {"scatter", "scatter_add", "masked_scatter", "put"}
 _SCATTERING |= {"index_add", "index_fill", "index_put"}
 # In single formulas, by the beginning of the node's name.
 _FORMULAS = {

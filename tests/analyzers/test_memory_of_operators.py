@@ -77,6 +77,7 @@ TRAINED = {
     ),
     "every mse_loss": (lambda x: F.mse_loss(x, torch.ones(SIZE), reduction="none"), SIZE),
     "fold": (lambda x: F.fold(x, (16, 16), 3, padding=1) * 2, (2, 36, 256)),
+    "take": (lambda x: x.take(torch.arange(100)), SIZE),
     "trace": (lambda x: x.trace() * x, SIZE),
     "cells of a GRU": (
         lambda x, h, w, u, b, c: torch.gru_cell(x, h, w, u, b, c),
