@@ -158,7 +158,8 @@ def of_study(
     Raises:
         ArchscopeError: an option that says how to run a network, or no such study.
     """
-    from archscope.accuracy import unmatched
+    from archscope.accuracy import unmatched, with_accuracy
+    from archscope.comparison.columns import comparison_frame
     from archscope.comparison.compare import arranged
     from archscope.study import frame
 
@@ -166,6 +167,8 @@ def of_study(
         if name in _RUNNING:
             raise InvalidInput(f"{option} is for networks that run now, not for --from")
     found = frame(stored, models, accuracy=how["accuracy"], protocol=how["protocol"])
+    if how["protocol"] not in set(found["protocol"]):  # the table may have some of its own
+        with_accuracy(comparison_frame([]), how["accuracy"], protocol=how["protocol"])
     found.attrs["warnings"] = unmatched(found, how["accuracy"])
     tell_warnings(found)
     wanted = {name: how[name] for name in ("relative_to", "where", "sort") if name in how}

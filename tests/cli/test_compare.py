@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from torch import nn
@@ -16,6 +17,7 @@ from archscope.comparison.columns import COLUMNS
 from archscope.report.compare import render
 
 FEW = ("--analyses", "compute")
+ZOOS = str(Path(__file__).parents[2] / "reports" / "data" / "zoo-study.csv.gz")
 
 
 @pytest.fixture
@@ -109,6 +111,8 @@ def test_a_network_that_fails_is_a_row_and_status_1(run, tmp_path):
         (["vgg16", "-o", "table.parquet"], "parquet"),
         (["vgg16", "-o", "table"], "format"),
         (["vgg*61"], "unknown pattern"),
+        (["--from", ZOOS, "--protocol", "crop"], "single-crop"),
+        (["--from", ZOOS, "--where", "params < 1e999"], "finite"),
         ([], "archscope"),
     ],
 )
