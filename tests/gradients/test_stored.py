@@ -59,4 +59,6 @@ def test_a_picture_is_drawn_from_the_file_and_nothing_is_measured(tmp_path, monk
     with pytest.raises(SystemExit) as end:
         main(["plot", *words, "-o", str(tmp_path / "flow.svg")])
     assert end.value.code == 0
-    assert "measured on Some CPU, 2026-11-20" in (tmp_path / "flow.svg").read_text("utf-8")
+    assert "Measured on Some CPU, torch 2.13.0, 2026-11-20." in (tmp_path / "flow.svg").read_text(
+        "utf-8"
+    )
