@@ -18,7 +18,15 @@ from archscope.plots.captions import CONVENTIONS, caption, conditions, disturban
 from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.key import Block, Entry, stroke
 from archscope.plots.measurements import common_batches, measured_only
-from archscope.plots.points import Point, drawn_rows, left_out, main_protocol, per_image, points
+from archscope.plots.points import (
+    Point,
+    drawn_rows,
+    left_out,
+    main_protocol,
+    once,
+    per_image,
+    points,
+)
 from archscope.plots.sheet import begin, outer_titles
 from archscope.plots.style import GREY, styled
 from archscope.plots.tables import axes, compared
@@ -176,7 +184,10 @@ def _against(
     data = _giga(per_image(data, (_known(ops),)), ops)
     batches = common_batches(data)
     data = data[data["batch"].isin(batches)]
-    panels = [points(data[data["batch"] == batch], column, ops, "params") for batch in batches]
+    panels = [
+        once(points(data[data["batch"] == batch], column, ops, "params"), f"batch {batch}")
+        for batch in batches
+    ]
     every = [point for panel in panels for point in panel]
     wide, tall = (bubbles.wide_range([at(p) for p in every]) for at in (_across, _up))
     if fitted:  # the line is straight on two axes of one kind

@@ -61,6 +61,21 @@ def points(frame: pd.DataFrame, x: str, y: str, weight: str = "") -> list[Point]
     return list(dict.fromkeys(found))  # the same row twice is one network
 
 
+def once(found: list[Point], where: str) -> list[Point]:
+    """The points, if no network has two of them: of two devices, say.
+
+    Raises:
+        InvalidInput: one has.
+    """
+    counted = Counter(point.model for point in found)
+    twice = next((point for point in found if counted[point.model] > 1), None)
+    if twice is not None:
+        raise InvalidInput(
+            f"{twice.name} has several rows with {where}; keep those of one device and setting"
+        )
+    return found
+
+
 def _marks(row: dict[Any, Any]) -> dict[str, str]:
     marks = {name: text(row.get(name)) for name in ("protocol", "disturbed")}
     return marks | {"model": str(row["model"])}

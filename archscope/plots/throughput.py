@@ -17,7 +17,7 @@ from archscope.plots.captions import accuracy as accuracy_of
 from archscope.plots.key import Block
 from archscope.plots.measurements import common_batches, measured_only
 from archscope.plots.operations import TOP1, line_entry
-from archscope.plots.points import Point, left_out, main_protocol, per_image, points
+from archscope.plots.points import Point, left_out, main_protocol, once, per_image, points
 from archscope.plots.sheet import begin, outer_titles
 from archscope.plots.style import PALE, styled
 from archscope.plots.tables import axes, compared
@@ -55,7 +55,10 @@ def accuracy_vs_throughput(
     batches = common_batches(data[data["top1"].notna()])
     data = data[data["batch"].isin(batches)]
     panels = [
-        points(data[data["batch"] == batch], "throughput_per_s", "top1", "flops")
+        once(
+            points(data[data["batch"] == batch], "throughput_per_s", "top1", "flops"),
+            f"batch {batch}",
+        )
         for batch in batches
     ]
     every = [point for panel in panels for point in panel]

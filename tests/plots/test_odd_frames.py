@@ -68,6 +68,13 @@ def test_a_row_twice_is_one_network(kind):
         assert len(one.lines) == len(other.lines) and len(one.patches) == len(other.patches)
 
 
+@pytest.mark.parametrize("kind", PANELS)
+def test_devices_are_not_mixed_in_a_panel(kind):
+    faster = measured(3).assign(latency_ms_p50=3.0, throughput_per_s=9.0, power_w=2.0)
+    with pytest.raises(InvalidInput, match="has several rows with batch 1; keep those of one"):
+        kind(pd.concat([measured(3), faster.assign(device_title="Another GPU")]))
+
+
 @pytest.mark.parametrize("kind", CURVES)
 def test_rows_that_contradict_each_other_make_no_curve(kind):
     other = measured(3).assign(latency_ms_p50=3.0, power_w=2.0, peak_bytes=5)
