@@ -37,6 +37,12 @@ def test_an_image_adds_its_encoder_and_its_tokens() -> None:
     assert whole.totals["macs"] > text.totals["macs"]
 
 
+def test_a_text_that_is_classified_by_its_end_has_one() -> None:
+    layers = {"encoder_layers": 1, "decoder_layers": 1}
+    report = archscope.analyze("hf:bart", task="SequenceClassification", batch=2, **layers)
+    assert report.trace.ran_on == "shapes"
+
+
 def test_patches_of_images_come_with_their_grid() -> None:
     vision = {"model_type": "qwen2_vl_vision", "depth": 1, "embed_dim": 32, "num_heads": 2}
     text = {"model_type": "qwen2_vl_text", **SMALL, **HEADS}

@@ -265,9 +265,14 @@ def wave(wanted: Wanted) -> TensorSpec:
 # -- text ------------------------------------------------------------------------------------------
 
 
-def _ids(wanted: Wanted) -> TensorSpec:
-    """A text, or as many as there are to choose from."""
-    chooses = type(wanted.model).__name__.endswith("ForMultipleChoice")
+def _ids(wanted: Wanted) -> Value:
+    """A text, as many as there are to choose from, or one whose end is what is classified."""
+    kind = type(wanted.model).__name__
+    if kind.endswith("ForSequenceClassification") and wanted.config.is_encoder_decoder:
+        ids = torch.zeros(wanted.batch, wanted.tokens, dtype=torch.int64)
+        ids[:, -1] = wanted.config.eos_token_id
+        return ids
+    chooses = kind.endswith("ForMultipleChoice")
     return wanted.of(*([CHOICES] if chooses else []), wanted.tokens, dtype=torch.int64)
 
 
