@@ -207,7 +207,8 @@ def diff_studies(
 ) -> None:
     """Show in which results the stores BEFORE and AFTER differ.
 
-    Values that changed, and cells that only one of them has. Times are not results.
+    Values that changed, and cells that only one of them has. Times are not results; latencies
+    differ where their intervals have nothing in common.
     """
     refuse_unwritable(file, format)
     from archscope.report.study import difference_tables

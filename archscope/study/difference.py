@@ -52,6 +52,7 @@ def differences(before: Store, after: Store) -> Iterator[Difference]:
     """Everything in which the current results of two stores differ, network by network.
 
     Times, machines and versions are not results. A cell that a store does not have is "absent".
+    Two latencies differ where their 95 % intervals have nothing in common.
     """
     for left, right in _paired(before.sorted_cells(), after.sorted_cells()):
         row = left if left is not None else right
@@ -89,9 +90,20 @@ def _changes(left: _Row | None, right: _Row | None) -> Iterator[tuple[str, Any, 
     if left is None or right is None:
         return
     old, new = _values(left), _values(right)
+    if left["analysis"] == "latency" and _agree(left, right):
+        return
     for column in dict.fromkeys([*old, *new]):
         if old and new and old.get(column) != new.get(column):
             yield column, old.get(column), new.get(column)
+
+
+def _agree(left: _Row, right: _Row) -> bool:
+    """Whether two measurements may be of the same latency."""
+    old, new = (json.loads(row["result"] or "{}") for row in (left, right))
+    bounds = [found.get(f"latency_ms_{end}") for found in (old, new) for end in ("low", "high")]
+    if None in bounds:
+        return False
+    return max(bounds[0], bounds[2]) <= min(bounds[1], bounds[3])
 
 
 def _state(row: _Row | None) -> str:

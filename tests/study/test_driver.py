@@ -14,7 +14,9 @@ from small_studies import Serial, built, command, grid
 from archscope import study
 from archscope.errors import ArchscopeError, InvalidInput, UnknownName
 from archscope.study import driver, keys
+from archscope.study.difference import differences
 from archscope.study.lock import owned
+from archscope.study.records import Result
 from archscope.study.store import Store
 
 NAMES = ("First", "Second", "Third", "Fourth")
@@ -232,6 +234,27 @@ def test_a_file_that_changes_after_the_plan_is_not_answered_for(networks, monkey
     monkeypatch.setattr(driver, "_plan", then_change)
     assert study.run("s.db", [grid("Good")], Serial())["failed"] == 3
     assert "networks.py has changed since the study was planned" in rows()[0]["reason"]
+
+
+def test_latencies_differ_where_their_intervals_have_nothing_in_common(networks):
+    class Measured(Serial):
+        def __init__(self, middle):
+            self.values = {"latency_ms_p50": middle, "throughput_per_s": 1000 / middle}
+            self.values |= {"latency_ms_low": middle - 0.1, "latency_ms_high": middle + 0.1}
+
+        def submit(self, tasks):
+            for task in tasks:
+                yield from (Result(cell.key, "done", self.values) for cell in task.cells)
+
+    for name, middle in (("a", 1.0), ("b", 1.15), ("c", 1.25)):
+        study.run(f"{name}.db", [grid("Good", analyses=["latency"])], Measured(middle))
+
+    def columns(one, other):
+        with Store(f"{one}.db") as left, Store(f"{other}.db") as right:
+            return [found.column for found in differences(left, right)]
+
+    assert columns("a", "b") == columns("b", "c") == []
+    assert columns("a", "c") == ["latency_ms_p50", "throughput_per_s"]
 
 
 def test_retry_tries_what_failed_and_only_that(networks):
