@@ -1,4 +1,7 @@
-"""A sample of every operator and module of torch's databases; `benchmarks.operators` takes all."""
+"""A sample of every second operator of torch's database, and of every module that it has.
+
+`benchmarks.operators` takes all of both, with more samples and dtypes.
+"""
 
 from dataclasses import replace
 
@@ -26,9 +29,9 @@ def wrong(samples):
 
 @pytest.mark.filterwarnings("ignore")
 def test_operators_are_traced_as_they_run_and_cost_what_their_closed_forms_do():
-    differences, outcomes = wrong(operator_samples(FLOAT, 1))
+    differences, outcomes = wrong(operator_samples(FLOAT, 1, every=2))
     assert differences == {}
-    assert sum("flops" in one.done for one in outcomes) > 300
+    assert sum("flops" in one.done for one in outcomes) > 150
 
 
 @pytest.mark.filterwarnings("ignore")
