@@ -7,7 +7,7 @@ its own, named after the operator.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from archscope.trace.records import ModuleCall, Op, Parameter, Shape, Trace, elements
@@ -46,14 +46,19 @@ def layers(trace: Trace) -> list[Layer]:
     rows: list[Layer] = []
     of_op: dict[int, Layer] = {}
     of_call = {call.index: _called(call) for call in _leaf_calls(trace)}
+    had = {storage for op in trace.forward for storage in op.reads}
+    had |= {storage for call in trace.calls for storage in call.output_storages}
     rows.extend(of_call.values())
-    for op in trace.forward:
-        row = of_call.get(op.call)
+    for op in reversed(trace.forward):  # a step comes before the operator that it belongs to
+        row = of_call.get(op.call) or of_op.get(op.within)
         if row is None:
-            row = _single(op, trace)
+            row = _single(op, trace, had)
             rows.append(row)
+        row.first_op = min(row.first_op, op.index)
         row.forward.append(op)
         of_op[op.index] = row
+    for row in rows:
+        row.forward.reverse()
     rows.sort(key=lambda row: (row.first_op, row.kind != "Input"))
     _number(rows)
     _attach_backward(trace, rows, of_op)
@@ -79,16 +84,14 @@ def _called(call: ModuleCall) -> Layer:
     )
 
 
-def _single(op: Op, trace: Trace) -> Layer:
-    name = "Input" if op.category == "input" else op.name.rstrip("_")
-    path = f"{op.module}.{name}" if op.module else name
-    if op.category == "input":
-        storage = trace.storages[op.writes[0]]
-        path = f"input.{storage.names[0]}" if len(trace.inputs) > 1 else "input"
-    results = [i for i, storage in enumerate(op.writes) if i == 0 or _lives_on(storage, op, trace)]
+def _single(op: Op, trace: Trace, had: Set[int]) -> Layer:
+    """The layer that one operator is; ``had`` are storages that somebody read or returned."""
+    results = [
+        i for i, storage in enumerate(op.writes) if i == 0 or _is_result(storage, op, trace, had)
+    ]
     return Layer(
-        path=path,
-        kind=name,
+        path=_path(op, trace),
+        kind=_kind(op),
         call=1,
         module=op.module,
         first_op=op.index,
@@ -98,8 +101,22 @@ def _single(op: Op, trace: Trace) -> Layer:
     )
 
 
-def _lives_on(storage: int, op: Op, trace: Trace) -> bool:
-    """Whether anybody kept this result: the statistics and indices of a kernel die with it."""
+def _kind(op: Op) -> str:
+    return "Input" if op.category == "input" else op.name.rstrip("_")
+
+
+def _path(op: Op, trace: Trace) -> str:
+    if op.category == "input":
+        name = trace.storages[op.writes[0]].names[0]
+        return f"input.{name}" if len(trace.inputs) > 1 else "input"
+    return f"{op.module}.{_kind(op)}" if op.module else _kind(op)
+
+
+def _is_result(storage: int, op: Op, trace: Trace, had: Set[int]) -> bool:
+    """Whether the program has it: statistics and indices of a kernel die with it, or are kept by
+    autograd alone."""
+    if storage in op.saved and storage not in had:
+        return False
     freed_at = trace.storages[storage].freed_at
     return freed_at is None or freed_at > op.index + 1
 
@@ -120,7 +137,8 @@ def _attach_backward(trace: Trace, rows: Sequence[Layer], of_op: dict[int, Layer
         if op.phase != "backward":
             continue
         if op.recomputed:
-            found = by_path.get(op.module) or by_path.get(_single(op, trace).path)
+            whole = trace.ops[op.within] if op.within >= 0 else op
+            found = by_path.get(op.module) or by_path.get(_path(whole, trace))
             if found is not None:
                 found.recomputed.append(op)
                 of_op[op.index] = found

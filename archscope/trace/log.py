@@ -89,13 +89,18 @@ class Log:
 
     @contextmanager
     def parts(self) -> Iterator[None]:
-        """Record the operators inside of one that is recorded after them, with all of their cost:
-        they make and hold tensors, and are no layers of their own."""
+        """Record the operators inside of one that is recorded after them, with all of their cost
+        and traffic: they make and hold tensors, and are no layers of their own."""
+        first = len(self.ops)
         self._parts += 1
         try:
             yield
         finally:
             self._parts -= 1
+        whole = len(self.ops)
+        for i in range(first, whole):
+            if self.ops[i].within < 0:  # a step of a step is that one's already
+                self.ops[i] = replace(self.ops[i], within=whole)
 
     def append(
         self,
@@ -143,6 +148,7 @@ class Log:
         forward_op, recomputed = self._backward_of()
         if self._parts:
             self._part_ops.add(index)
+            sizes = sizes._replace(bytes_read=0, bytes_written=0)
         if self._parts or (forward_op in self._part_ops and writes):
             cost, weight_layer = FREE, False
         path, call = self.calls.innermost()

@@ -75,6 +75,7 @@ class Op:
     saved: tuple[int, ...] = ()  # storages that autograd keeps for this operator's backward
     recurrence: Recurrence | None = None
     window: Window | None = None
+    within: int = -1  # of a step: the operator that it belongs to, which comes after it
 
     @property
     def output_elements(self) -> int:

@@ -246,3 +246,31 @@ def test_stochastic_depth_counts_nothing(kept, on_data):
 def test_a_sample_of_the_networks_own_probabilities_is_arithmetic():
     sampled = Functional(lambda _, x: x.sigmoid().bernoulli() * x)
     assert flops(sampled, (3, 4)) == 2 * 12
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("lead", [(2,), (2, 1), (2, 1, 1)], ids=["3-D", "4-D", "5-D"])
+def test_attention_is_one_layer_whether_or_not_a_kernel_takes_it(lead, mode):
+    model = Functional(
+        lambda m, x: attention_fused(m, *m.qkv(x).chunk(3, -1)), qkv=nn.Linear(8, 24)
+    )
+    report = archscope.analyze(model, inputs=((*lead, 16, 8),), mode=mode)
+    rows = report.layers.set_index("path")["activations"].to_dict()
+    assert rows == {"input": 256, "qkv": 768, "scaled_dot_product_attention": 256}
+    assert report.totals["macs"] == 32 * 8 * 24 + 2 * 2 * 16 * 16 * 8
+    attended = report.trace.forward[-1]
+    assert attended.name == "scaled_dot_product_attention"
+    assert attended.bytes_read == 3 * 4 * 256 and attended.bytes_written >= 4 * 256
+    steps = [op for op in report.trace.forward if op.within >= 0]
+    assert bool(steps) == (len(lead) != 2)
+    assert {op.within for op in steps} <= {attended.index}
+    assert not any(op.macs or op.flops or op.bytes_read or op.bytes_written for op in steps)
+
+
+def test_what_only_autograd_keeps_is_no_activation():
+    model = Functional(lambda m, x: F.max_pool2d(m.conv(x), 2), conv=nn.Conv2d(3, 3, 1))
+    found = [
+        archscope.analyze(model, inputs=((1, 3, 8, 8),), mode=mode).totals["activations"]
+        for mode in ("inference", "training")
+    ]
+    assert found == [192 + 192 + 48] * 2
