@@ -15,7 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is tested runs, whatever a person's cache holds; the cache's own tests turn it on.
 os.environ["ARCHSCOPE_NO_CACHE"] = "1"
 
-# A runner in the background ignores Ctrl-C, and so would the processes that tests interrupt.
+# A runner in the background ignores Ctrl-C, one under nohup that its terminal closes, and so would
+# the processes that tests interrupt.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

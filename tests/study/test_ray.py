@@ -342,6 +342,8 @@ def test_nodes_with_other_versions_are_refused(cluster, networks, monkeypatch):
 
 
 def test_a_cluster_without_cores_is_waited_for_and_says_so(cluster, networks, monkeypatch, caplog):
+    nowhere = {"num_cpus": 1, "resources": {"a core that nobody lends": 1}}
+    monkeypatch.setattr(ray_cluster, "requirements", lambda *task: nowhere)
     monkeypatch.setattr(ray_cluster, "nodes", list)
     monkeypatch.setattr("archscope.study.engines.ray._PATIENCE", 2.0)
     with pytest.raises(ArchscopeError, match="has had no cores for 2 s"):
