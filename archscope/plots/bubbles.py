@@ -140,7 +140,7 @@ def key(points: Sequence[Point], scale: float, unit: Callable[[float], str], wei
         for index, name in enumerate(other_protocols(points))
     ]
     if any(point.disturbed for point in points):
-        remarks.append(Entry((dot(marker="x", ms=4.5, color=GREY),), "measured while disturbed"))
+        remarks.append(Entry((dot(marker="x", ms=4.5, color=GREY),), "disturbed or unsteady"))
     return [*blocks, Block("", tuple(remarks))] if remarks else blocks
 
 

@@ -92,7 +92,7 @@ def disturbances(frame: pd.DataFrame) -> str:
     # One of each kind: "others took 3.1 of 4 CPUs" and "others took 3.2 of 4 CPUs" are the same.
     kinds = {re.sub(r"[\d.]+", "", reason): reason for reason in sorted(reasons, reverse=True)}
     found = sorted(kinds.values())
-    return f"× measured while disturbed ({listed(found)})." if found else ""
+    return f"× disturbed or unsteady ({listed(found)})." if found else ""
 
 
 def _values(frame: pd.DataFrame, column: str) -> Sequence[Any]:

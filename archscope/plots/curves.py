@@ -291,7 +291,9 @@ def _key(lines: Sequence[Curve], styles: Sequence[Mapping[str, Any]]) -> list[Bl
         entries.append(Entry(drawn, line.name, 18))
     remarks = []
     if any(any(line.disturbed) for line in lines):
-        remarks = [Block("", (Entry((dot(marker="x", ms=5, color="#000000"),), "disturbed"),))]
+        remarks = [
+            Block("", (Entry((dot(marker="x", ms=5, color="#000000"),), "disturbed or unsteady"),))
+        ]
     weights = tuple(line.ys[-1] for line, _ in shown)
     return [Block("network", tuple(entries), weights), *remarks]
 

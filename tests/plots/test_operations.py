@@ -242,7 +242,7 @@ def test_disturbed_measurements_are_marked_and_noted():
         one.get_marker() for one in figure.axes[0].lines if "centre" in (one.get_gid() or "")
     ]
     assert markers.count("x") == 1
-    assert "disturbed (thermal)" in caption(figure)
+    assert "disturbed or unsteady (thermal)" in caption(figure)
 
 
 @pytest.mark.parametrize(
