@@ -26,6 +26,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 import click
@@ -182,7 +183,8 @@ def work(arguments: Sequence[str], analysed: Callable[[str, str], dict[str, Any]
             with redirect_stdout(sys.stderr):  # some models print
                 row = analysed(reference, mode)
         except Exception as error:
-            line = " ".join(str(error).split())[:300]
+            told = str(error).replace(f"{get_path('purelib')}/", "")
+            line = " ".join(told.split())[:300]
             row = {"reference": reference, "error": f"{type(error).__name__}: {line}"}
         print(json.dumps(row), flush=True)
 
