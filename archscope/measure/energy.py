@@ -165,12 +165,11 @@ def energy_rows(
     each = (repeats + 1) * window
     rows: list[dict[str, Any]] = []
     with running(tf32=setting.dtype == "tf32", threads=setting.threads):
-        for size in batches:  # refuses a wrong request now
-            trace_of(model, inputs, size, at_hand, setting, options)
-        for size in batches:
+        # A batch size that the model refuses is told before the others are measured.
+        traces = [trace_of(model, inputs, size, at_hand, setting, options) for size in batches]
+        for size, trace in zip(batches, traces, strict=True):
             left = (len(batches) - len(rows)) * each
             try:
-                trace = trace_of(model, inputs, size, at_hand, setting, options)
                 name = model if isinstance(model, str) else trace.model
                 told = _Told(progress, at_hand, f"{name} batch {size}", left)
                 run = partial(workload, model, inputs, size, at_hand, setting, options)

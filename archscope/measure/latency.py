@@ -167,13 +167,13 @@ def latency_rows(
     rules = Rules.within(max_seconds, precision)
     rows: list[dict[str, Any]] = []
     with running(tf32=setting.dtype == "tf32", threads=setting.threads):
-        for size in batches[1:]:  # a batch size that the model refuses is told before the others
-            trace_of(model, inputs, size, at_hand, setting, options)
-        for size in batches:
+        # A batch size that the model refuses is told before the others are measured.
+        traces = [trace_of(model, inputs, size, at_hand, setting, options) for size in batches]
+        for size, trace in zip(batches, traces, strict=True):
             ahead = (len(batches) - len(rows) - 1) * (rules.max_warmup_seconds + max_seconds)
             told = _Told(progress, at_hand, model, size, ahead)
             try:
-                row = _row(model, inputs, size, at_hand, setting, rules, told, options)
+                row = _row(model, inputs, size, trace, at_hand, setting, rules, told, options)
             except KeyboardInterrupt:  # before this batch size was run at all
                 if not rows:
                     raise
@@ -189,6 +189,7 @@ def _row(
     model: Any,
     inputs: Any,
     batch: int,
+    trace: Trace,
     device: Device,
     setting: Setting,
     rules: Rules,
@@ -196,7 +197,6 @@ def _row(
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The measurement of one batch size; out of memory is a result like any other."""
-    trace = trace_of(model, inputs, batch, device, setting, options)
     told.building(rules)
     before = conditions(device)
     samples, status = Samples(), "ok"
