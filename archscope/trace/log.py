@@ -52,7 +52,6 @@ class Log:
         self._saved: dict[int, list[int]] = {}
         self._in_place: dict[int, InPlace] = {}  # operators that autograd may run in place
         self._parts = 0
-        self._part_ops: set[int] = set()
         self._recost: list[Callable[[str, Cost], Cost]] = []
         self._chance = Chance()
 
@@ -147,9 +146,9 @@ class Log:
             )
         forward_op, recomputed = self._backward_of()
         if self._parts:
-            self._part_ops.add(index)
             sizes = sizes._replace(bytes_read=0, bytes_written=0)
-        if self._parts or (forward_op in self._part_ops and writes):
+        of_part = forward_op >= 0 and self.ops[forward_op].within >= 0
+        if self._parts or (of_part and writes):
             cost, weight_layer = FREE, False
         path, call = self.calls.innermost()
         if forward_op >= 0 and not recomputed:
