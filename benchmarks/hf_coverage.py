@@ -32,15 +32,14 @@ import torch
 from torch import nn
 
 from archscope.errors import ArchscopeError
-from benchmarks.results import RESULTS, conditions, markdown
+from benchmarks.results import conditions, markdown
 from benchmarks.zoo_coverage import (
     COLUMNS,
     Files,
     differs,
     explanation,
-    finished,
-    in_order,
-    run,
+    sweep,
+    sweep_options,
     work,
 )
 
@@ -459,28 +458,10 @@ def listed(rows: dict[str, dict[str, str]], because: Callable[[dict[str, str]], 
 @click.command()
 @click.argument("patterns", nargs=-1)
 @click.option("--heads", is_flag=True, help="Each type with each of its tasks.")
-@click.option("--workers", default=2, help="Worker processes.")
-@click.option("--seconds", default=120, help="The time one model may take.")
-@click.option("--gibibytes", default=3.0, help="The memory one worker may take.")
-@click.option("--batch", default=20, help="Models per worker process; 1 for a process each.")
-@click.option("--again", is_flag=True, help="Also analyse what earlier runs have done.")
-def main(
-    patterns: tuple[str, ...],
-    heads: bool,
-    workers: int,
-    seconds: int,
-    gibibytes: float,
-    batch: int,
-    again: bool,
-) -> None:
+@sweep_options(gibibytes=3.0)
+def main(patterns: tuple[str, ...], heads: bool, **how: Any) -> None:
     """Analyse every model type that the patterns name: all of transformers by default."""
-    RESULTS.mkdir(exist_ok=True)
-    if again:
-        FILES.table.unlink(missing_ok=True)
-    done = [reference for reference, row in finished(FILES).items() if not row["error"]]
-    wanted = [name for name in references(heads, patterns) if name not in done]
-    run(wanted, FILES, workers, seconds, gibibytes, batch)
-    sys.exit(0 if summarise(in_order(FILES)) else 1)
+    sys.exit(0 if summarise(sweep(FILES, references(heads, patterns), **how)) else 1)
 
 
 if __name__ == "__main__":

@@ -223,18 +223,18 @@ def finished(files: Files) -> dict[str, dict[str, str]]:
 
 
 def run(
-    references: list[str], files: Files, workers: int, seconds: int, gibibytes: float, size: int
+    references: list[str], files: Files, workers: int, seconds: int, gibibytes: float, batch: int
 ) -> None:
     """Analyse the references in batches and append every row to the table."""
-    batches = [references[start : start + size] for start in range(0, len(references), size)]
+    batches = [references[start : start + batch] for start in range(0, len(references), batch)]
     new = not files.table.exists()
     with files.table.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, files.columns, restval="", lineterminator="\n")
         if new:
             writer.writeheader()
 
-        def answer(batch: list[str]) -> None:
-            for row in rows_of(batch, seconds, gibibytes, files):
+        def answer(some: list[str]) -> None:
+            for row in rows_of(some, seconds, gibibytes, files):
                 writer.writerow(row)
                 file.flush()
                 if row.get("error"):
@@ -346,34 +346,48 @@ def _median(values: Iterable[str]) -> float:
     return known[len(known) // 2] if known else 0.0
 
 
+def sweep_options(gibibytes: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of ``sweep`` for a command."""
+    options = (
+        click.option("--workers", default=2, help="Worker processes."),
+        click.option("--seconds", default=120, help="The time one model may take."),
+        click.option("--gibibytes", default=gibibytes, help="The memory one worker may take."),
+        click.option(
+            "--batch", default=20, help="Models per worker process; 1 for a process each."
+        ),
+        click.option("--again", is_flag=True, help="Also analyse what earlier runs have done."),
+    )
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+def sweep(
+    files: Files, references: Iterable[str], *, again: bool, **limits: Any
+) -> dict[str, dict[str, str]]:
+    """Analyse what no earlier run has done; all rows. ``limits`` are those of ``run``."""
+    RESULTS.mkdir(exist_ok=True)
+    if again:
+        files.table.unlink(missing_ok=True)
+    done = {reference for reference, row in finished(files).items() if not row["error"]}
+    run([reference for reference in references if reference not in done], files, **limits)
+    return in_order(files)
+
+
 @click.command()
 @click.argument("patterns", nargs=-1)
 @click.option("--mode", type=click.Choice(["inference", "training"]), default="inference")
-@click.option("--workers", default=2, help="Worker processes.")
-@click.option("--seconds", default=120, help="The time one model may take.")
-@click.option("--gibibytes", default=8.0, help="The memory one worker may take.")
-@click.option("--batch", default=20, help="Models per worker process; 1 for a process each.")
-@click.option("--again", is_flag=True, help="Also analyse what earlier runs have done.")
-def main(
-    patterns: tuple[str, ...],
-    mode: str,
-    workers: int,
-    seconds: int,
-    gibibytes: float,
-    batch: int,
-    again: bool,
-) -> None:
+@sweep_options(gibibytes=8.0)
+def main(patterns: tuple[str, ...], mode: str, **how: Any) -> None:
     """Analyse every model that the patterns name: all of torchvision and timm by default."""
     from archscope.sources import expand
 
-    RESULTS.mkdir(exist_ok=True)
     files = Files(mode)
-    if again:
-        files.table.unlink(missing_ok=True)
-    references = expand(patterns or PATTERNS)
-    done = [reference for reference, row in finished(files).items() if not row["error"]]
-    run([r for r in references if r not in done], files, workers, seconds, gibibytes, batch)
-    rows = in_order(files)
+    rows = sweep(files, expand(patterns or PATTERNS), **how)
     sys.exit(0 if summarise(rows, files) else 1)
 
 
