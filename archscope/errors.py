@@ -61,6 +61,16 @@ def unreadable(path: object, error: Exception) -> InvalidInput:
     return InvalidInput(f"{path} cannot be read: {reason or type(error).__name__}")
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first; nothing if it says nothing."""
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+def one_line(error: BaseException) -> str:
+    """The same; its type if it says nothing."""
+    return first_line(error) or type(error).__name__
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether Python, torch, the device or one of its libraries had too little memory.
 

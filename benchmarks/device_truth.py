@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 
 from archscope.devices import DTYPES
-from archscope.errors import ArchscopeError
+from archscope.errors import ArchscopeError, first_line
 from archscope.measure.calibration import calibrate
 from archscope.measure.devices import Device, device_at_hand
 from archscope.measure.environment import conditions, versions
@@ -144,7 +144,7 @@ def _measured(bench: Bench, task: Task, seconds: float) -> dict[str, Any]:
     try:
         return POINTS[task.kind](bench, task.model, task.batch, seconds)
     except Exception as error:
-        line = (str(error).splitlines() or [""])[0]
+        line = first_line(error)
         return {"status": f"failed: {type(error).__name__}: {line}"}
 
 

@@ -40,6 +40,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from archscope.analyzers.memory import peak, saved_bytes
+from archscope.errors import first_line
 from archscope.trace import trace
 from benchmarks.live_bytes import live_bytes
 from benchmarks.memory_cpu import saved, step
@@ -277,7 +278,7 @@ def held_before(recorded: Any) -> int:
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
+    return f"{type(error).__name__}: {first_line(error)[:120]}"
 
 
 # -- the outcome -----------------------------------------------------------------------------------

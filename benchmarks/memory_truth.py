@@ -38,6 +38,7 @@ import torch
 from torch import nn
 
 from archscope.analyzers.allocator import allocator
+from archscope.errors import first_line
 from archscope.scaling import memory_law
 from archscope.sources import resolve
 from archscope.trace import trace
@@ -320,7 +321,7 @@ def answer_of_fit(device: Device, name: str) -> dict[str, Any]:
 def _told(error: Exception) -> str:
     if isinstance(error, torch.OutOfMemoryError):
         return "out of memory"
-    return f"failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return f"failed: {type(error).__name__}: {first_line(error)}"
 
 
 @click.command()

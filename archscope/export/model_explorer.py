@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from archscope.errors import ArchscopeError, InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput, first_line
 from archscope.sources.exported import with_a_fixed_mode
 from archscope.sources.subject import Subject
 from archscope.trace import Trace, trace
@@ -59,7 +59,7 @@ def _traced(subject: Subject) -> Trace:
             model = subject.model.eval()
             program = torch.export.export(model, args, kwargs).module(check_guards=False)
     except Exception as error:
-        line = (str(error).strip().splitlines() or [""])[0]
+        line = first_line(error)
         raise ArchscopeError(
             f"torch.export refuses {subject.name}: {type(error).__name__}: {line}"
         ) from error

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 import torch
 
-from archscope.errors import ArchscopeError, InvalidInput
+from archscope.errors import ArchscopeError, InvalidInput, one_line
 from archscope.machine import memory_available
 from archscope.measure.kept import give_back
 from archscope.measure.meters import Meter, meter_of_cpu, meter_of_gpu
@@ -140,7 +140,7 @@ class Cuda:
         try:
             torch.cuda.synchronize(self._device)
         except RuntimeError as error:
-            raise ArchscopeError(f"{self.name} cannot be used: {_line(error)}") from error
+            raise ArchscopeError(f"{self.name} cannot be used: {one_line(error)}") from error
         self.sensors = sensors_of_gpu(self._uuid, os.getpid())
         return self
 
@@ -242,11 +242,7 @@ def _why_not_captured(error: RuntimeError) -> Exception:
         first = first.__context__
     if isinstance(first, torch.OutOfMemoryError):
         return first
-    return ArchscopeError(f"the run cannot be captured in a CUDA graph: {_line(first)}")
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return ArchscopeError(f"the run cannot be captured in a CUDA graph: {one_line(first)}")
 
 
 def device_at_hand(name: str) -> Device:

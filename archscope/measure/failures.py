@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from archscope.analyzers.memory import peak_bytes
-from archscope.errors import ArchscopeError, is_out_of_memory
+from archscope.errors import ArchscopeError, first_line, is_out_of_memory
 from archscope.measure.devices import Device
 from archscope.measure.workload import Setting
 from archscope.trace.records import Trace
@@ -36,7 +36,7 @@ def failures_told(model: str, setting: Setting, device: Device) -> Iterator[None
 
 def failed(model: str, setting: Setting, device: Device, error: BaseException) -> ArchscopeError:
     """What to tell of a network that runs on shapes, but not for real in this setting."""
-    line = (str(error).strip().splitlines() or [""])[0]
+    line = first_line(error)
     if not line or not isinstance(error, RuntimeError):
         line = f"{type(error).__name__}: {line}".removesuffix(": ")
     return ArchscopeError(

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from archscope.errors import InvalidInput
+from archscope.errors import InvalidInput, first_line
 from archscope.sources.subject import Request, Subject
 
 _OPERATOR = re.compile(r"torch\.ops\.(?!load_library|import_module)\w+(\.\w+){1,2}")
@@ -80,7 +80,7 @@ def load(path: Path) -> Any:
     except _Refused as error:
         raise InvalidInput(f"{path} is refused: {error}") from error
     except Exception as error:
-        line = (str(error).strip().splitlines() or [""])[0]
+        line = first_line(error)
         raise InvalidInput(f"{path} cannot be loaded: {type(error).__name__}: {line}") from error
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer
 
-from archscope.errors import InvalidInput
+from archscope.errors import InvalidInput, one_line
 
 _OF_TORCH = frozenset(nn.Module().__dict__)
 _Memo = dict[int, Any]  # as copy.deepcopy has it: the identity of an original -> its copy
@@ -40,10 +40,9 @@ def copied(model: nn.Module) -> nn.Module:
         raise
     except Exception as error:
         name = type(model).__name__
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidInput(
-            f"{name} cannot be copied, which leaves yours as it is: {reason}; give a reference "
-            f"that builds one, such as net.py:{name}"
+            f"{name} cannot be copied, which leaves yours as it is: {one_line(error)}; give a "
+            f"reference that builds one, such as net.py:{name}"
         ) from error
     _check_apart(model, found)
     for own, other in zip(model.parameters(), found.parameters(), strict=True):

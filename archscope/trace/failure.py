@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archscope.errors import ArchscopeError, InvalidInput, TraceFailed, is_out_of_memory
+from archscope.errors import (
+    ArchscopeError,
+    InvalidInput,
+    TraceFailed,
+    is_out_of_memory,
+    one_line,
+)
 from archscope.trace.modules import CallStack
 from archscope.trace.values import DataDependent
 
@@ -56,12 +62,6 @@ def wants_data(error: BaseException) -> bool:
             "unallocated storage",  # tolist() of a shape
         )
     )
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says first."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _layer(calls: CallStack) -> str:

@@ -12,13 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from archscope.arguments import checked, flag, mapping, positive, text
-from archscope.errors import ArchscopeError, InvalidInput, TraceFailed, is_out_of_memory
+from archscope.errors import (
+    ArchscopeError,
+    InvalidInput,
+    TraceFailed,
+    is_out_of_memory,
+    one_line,
+)
 from archscope.trace import inputs as given
 from archscope.trace import torch_private
 from archscope.trace.autocast import autocast
 from archscope.trace.backward import backpropagate, finished
 from archscope.trace.execution import Execution
-from archscope.trace.failure import explained, one_line, wants_data
+from archscope.trace.failure import explained, wants_data
 from archscope.trace.fused import closed_forms
 from archscope.trace.higher_order import higher_order_operators
 from archscope.trace.interpreter import as_written, deep_nesting, no_collection

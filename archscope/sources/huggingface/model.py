@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archscope.arguments import positive
-from archscope.errors import ArchscopeError, InvalidInput, UnknownName
+from archscope.errors import ArchscopeError, InvalidInput, UnknownName, first_line
 from archscope.sources.building import built
 from archscope.sources.packages import optional
 from archscope.sources.subject import Request, Subject
@@ -43,7 +43,7 @@ def resolve(path: str, request: Request) -> Subject:
     except ArchscopeError:
         raise
     except Exception as error:
-        line = (str(error).strip().splitlines() or [""])[0]
+        line = first_line(error)
         raise InvalidInput(f"{path} cannot be built: {type(error).__name__}: {line}") from error
     inputs, kwargs = request.arguments()
     if not request.input:
