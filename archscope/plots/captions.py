@@ -38,8 +38,7 @@ def conditions(frame: pd.DataFrame) -> str:
         f"batch {', '.join(batches)}" if batches else "",
         listed([str(dtype) for dtype in _values(frame, "dtype")]),
     ]
-    found = ", ".join(part for part in parts if part)
-    return f"{found[:1].upper()}{found[1:]}." if found else ""
+    return _sentence(", ".join(part for part in parts if part))
 
 
 def accuracy(frame: pd.DataFrame, protocol: str) -> str:
@@ -79,9 +78,12 @@ def gradients(tables: Sequence[pd.DataFrame]) -> str:
     told = dict.fromkeys(text(table.attrs["conditions"]) for table in tables)
     # A stored table's conditions end with what the first sentence says.
     runs = list(dict.fromkeys(line.partition(", measured on ")[0] for line in told if line))
-    found = "; ".join(runs)
     where = measured(about) if about["date"].notna().any() else ""
-    return caption(where, f"{found[:1].upper()}{found[1:]}." if found else "")
+    return caption(where, _sentence("; ".join(runs)))
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def disturbances(frame: pd.DataFrame) -> str:
